@@ -1,0 +1,1 @@
+//! From configuration files to an [`Inventory`](crate::inventory::Inventory).

@@ -1,0 +1,236 @@
+//! What is to be looked at: hubs, their nodes, the repos expected there and the limits they are held to.
+//!
+//! This is what a configuration resolves to. Everything here has been validated: the rest of the program
+//! never meets a half-formed name, an unknown time zone or a missing key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+/// Every hub that is monitored, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// Hubs by name, which is the `hub` label.
+    pub hubs: BTreeMap<String, Hub>,
+}
+
+impl Inventory {
+    /// Every target, sorted by hub and node.
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
+        self.hubs.values().flat_map(|hub| hub.targets.values())
+    }
+
+    /// The target of this hub and node, if it is configured.
+    pub fn target(&self, hub: &str, node: &str) -> Option<&Arc<Target>> {
+        self.hubs.get(hub)?.targets.get(node)
+    }
+}
+
+/// A server whose repositories are backed up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hub {
+    /// The `hub` label.
+    pub name: String,
+    /// Host name of the server, as it stands in the paths on the nodes.
+    pub srvnode: String,
+    /// Who gets mail about it; empty when nobody is named.
+    pub email: Vec<String>,
+    /// Where its report can be read.
+    pub report_url: Option<String>,
+    /// A remark for the readers of mails and pages.
+    pub message: Option<String>,
+    /// Its nodes by tag, which is the `node` label.
+    pub targets: BTreeMap<String, Arc<Target>>,
+}
+
+/// One node of one hub: the unit that is probed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The `hub` label.
+    pub hub: String,
+    /// The `node` label.
+    pub node: String,
+    /// How the node is reached. Targets with equal connections share one SSH session.
+    pub connection: Connection,
+    /// Directory that holds the hub's tarballs, as it is sent to the node, which resolves a leading
+    /// `~` or `$VARIABLE` itself: `$SCM_FOLD/backup/dayabay`.
+    pub root: String,
+    /// Zone of the stamps in the paths; without one the node's own UTC offset is taken.
+    pub timezone: Option<TimeZone>,
+    /// The repos that must be there, and the only ones looked at; `None` takes every repo found.
+    pub expected: Option<BTreeSet<Repo>>,
+    /// Limits of every repo that has none of its own.
+    pub limits: Limits,
+    /// Limits of single repos, complete in themselves.
+    pub repo_limits: BTreeMap<Repo, Limits>,
+    /// How long one probe may take, connecting included.
+    pub probe_timeout: Duration,
+    /// A report younger than this is served without a new probe.
+    pub min_probe_interval: Duration,
+}
+
+impl Target {
+    /// The limits in force for a repo.
+    pub fn limits_of(&self, repo: &Repo) -> &Limits {
+        self.repo_limits.get(repo).unwrap_or(&self.limits)
+    }
+
+    /// Whether the repo must be there.
+    pub fn expects(&self, repo: &Repo) -> bool {
+        self.expected.as_ref().is_some_and(|all| all.contains(repo))
+    }
+
+    /// Whether the repo is looked at at all.
+    pub fn selects(&self, repo: &Repo) -> bool {
+        self.expected.as_ref().is_none_or(|all| all.contains(repo))
+    }
+}
+
+/// How a node is reached; everything else is left to the user's own ssh configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Connection {
+    /// Host name, address or alias of the ssh configuration.
+    pub host: String,
+    /// Login name; without one ssh decides.
+    pub user: Option<String>,
+    /// Port; without one ssh decides.
+    pub port: Option<u16>,
+    /// Private key; without one ssh decides.
+    pub key_filename: Option<PathBuf>,
+    /// Jump host, as for `ssh -J`.
+    pub gateway: Option<String>,
+    /// The POSIX shell that runs the probe script on the node.
+    pub shell: String,
+    /// How long connecting may take, the key exchange included.
+    pub timeout: Duration,
+    /// What is done about host keys.
+    pub host_key_checking: HostKeyChecking,
+    /// The known hosts file; without one ssh decides.
+    pub known_hosts: Option<PathBuf>,
+    /// The ssh configuration file; without one the user's.
+    pub ssh_config: Option<PathBuf>,
+    /// Whether what the node prints on standard error is logged at info instead of debug.
+    pub verbose: bool,
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        match self.port {
+            Some(port) if self.host.contains(':') => write!(f, "[{}]:{port}", self.host),
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => f.write_str(&self.host),
+        }
+    }
+}
+
+/// What is done about a node's host key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum HostKeyChecking {
+    /// Only a key that is already known is accepted.
+    #[default]
+    Strict,
+    /// A key seen for the first time is accepted and remembered; a changed one is refused.
+    AcceptNew,
+}
+
+/// What a repo's tarballs are held to. `None`: that limit is switched off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// The newest tarball may be no older.
+    pub max_age: Option<Duration>,
+    /// At least so many tarballs must be held.
+    pub min_tarballs: Option<u64>,
+    /// No more tarballs than this may be held.
+    pub max_tarballs: Option<u64>,
+    /// The newest tarball's size over the previous one's may be no smaller.
+    pub min_size_ratio: Option<f64>,
+}
+
+impl Default for Limits {
+    /// A nightly backup with two hours to spare, of which about a week is kept.
+    fn default() -> Self {
+        Self {
+            max_age: Some(Duration::from_secs(26 * 3600)),
+            min_tarballs: Some(1),
+            max_tarballs: Some(30),
+            min_size_ratio: Some(0.8),
+        }
+    }
+}
+
+/// The `repo` label: `<kind>/<name>`, as in `tracs/env`.
+///
+/// Bytes that a label could not show (control characters, what is not UTF-8, and the backslash itself) are
+/// written `\xNN`, so that different directories never share a label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Repo(String);
+
+impl Repo {
+    /// The repo of a label that is already in its written form.
+    pub fn from_label(label: &str) -> Self {
+        Self(label.to_owned())
+    }
+
+    /// The repo of a directory on a node.
+    pub fn from_path(kind: &[u8], name: &[u8]) -> Self {
+        let mut label = String::with_capacity(kind.len() + 1 + name.len());
+        escape_into(&mut label, kind);
+        label.push('/');
+        escape_into(&mut label, name);
+        Self(label)
+    }
+
+    /// The label.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Repo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Appends bytes of a path as text that is safe in a label, a log line and a terminal.
+pub fn escape_into(text: &mut String, bytes: &[u8]) {
+    use fmt::Write as _;
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() || c == '\\' {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    // Writing to a String cannot fail.
+                    let _ = write!(text, "\\x{byte:02x}");
+                }
+            } else {
+                text.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_different_directories_differ() {
+        let of = |name: &[u8]| Repo::from_path(b"svn", name).to_string();
+        assert_eq!(of(b"plain name"), "svn/plain name");
+        assert_eq!(of("größe".as_bytes()), "svn/größe");
+        assert_eq!(of(b"a\xffb"), "svn/a\\xffb");
+        assert_eq!(of(b"a\\xffb"), "svn/a\\x5cxffb");
+        assert_eq!(of(b"tab\tesc\x1b"), "svn/tab\\x09esc\\x1b");
+        assert_eq!(of("\u{85}".as_bytes()), "svn/\\xc2\\x85");
+    }
+}

@@ -1,0 +1,14 @@
+//! A Prometheus exporter that looks, over SSH, at the nodes that hold the backup tarballs of hub
+//! servers, and says how big, how many and how old they are, and whether they can be trusted.
+//!
+//! The modules stand in the order in which data flows through them; it flows one way.
+
+pub mod inventory;
+
+pub mod config;
+
+pub mod listing;
+
+pub mod report;
+
+pub mod verdict;

@@ -1,0 +1,109 @@
+//! What a probe found out: a listing, summarised per repo in memory that grows with repos, not with tarballs.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::inventory::Repo;
+use crate::listing::Method;
+
+/// What one complete or nearly complete listing of a target says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// When the listing began, by our clock.
+    pub taken: Timestamp,
+    /// With what the node lists.
+    pub method: Method,
+    /// Where the root really lies on the node.
+    pub root: String,
+    /// The node's clock less ours, in seconds.
+    pub clock_offset: f64,
+    /// The repos found, of those that are looked at.
+    pub repos: BTreeMap<Repo, RepoSummary>,
+    /// Tarballs read, of all repos.
+    pub records: u64,
+    /// Names that do not fit the layout.
+    pub rejects: Rejects,
+    /// How many directories or files could not be read; unless it is 0, absence proves nothing.
+    pub unreadable: u64,
+    /// The transfer lock, if one stands.
+    pub lock: Option<Lock>,
+    /// Room where the tarballs lie, if the node could tell.
+    pub filesystem: Option<Filesystem>,
+    /// Whole hours by which the stamps in the paths run ahead of the files' own times, when all agree on a
+    /// number other than 0: the hub's `timezone` is then missing or wrong.
+    pub zone_shift_hours: Option<i32>,
+}
+
+/// What is held of one repo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RepoSummary {
+    /// The newest tarball by its stamp.
+    pub newest: Tarball,
+    /// The one before it.
+    pub previous: Option<Tarball>,
+    /// When the oldest was made.
+    pub oldest: Timestamp,
+    /// How many are held.
+    pub count: u64,
+    /// All of them together, in bytes.
+    pub total_bytes: u64,
+    /// Whether the newest is what its sidecar says.
+    pub verification: Verification,
+}
+
+/// One tarball.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tarball {
+    /// When it was made: the stamp in its path, in the hub's zone.
+    pub made: Timestamp,
+    /// Size in bytes.
+    pub size: u64,
+    /// Path below the root, escaped as a repo label is.
+    pub path: String,
+}
+
+/// What the sidecars say of a repo's newest tarball.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// The repo has no sidecars at all, so their absence says nothing.
+    NoSidecars,
+    /// The sidecar could not be read on the node (no `awk`), so nothing is known.
+    Unknown,
+    /// The sidecar gives the tarball's size.
+    Verified,
+    /// The sidecar is missing: still in transfer, or the transfer failed.
+    Missing,
+    /// The sidecar gives another size.
+    Contradicted {
+        /// The size it gives, in bytes.
+        says: u64,
+    },
+    /// The sidecar cannot be understood.
+    Garbled,
+}
+
+/// Names that do not fit the layout.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rejects {
+    /// How many.
+    pub count: u64,
+    /// The first few, each with what is wrong with it.
+    pub first: Vec<String>,
+}
+
+/// A transfer lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Since when it stands, by the node's clock.
+    pub since: Timestamp,
+}
+
+/// Room on a file system, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filesystem {
+    /// All of it.
+    pub size: u64,
+    /// What is left for ordinary users.
+    pub avail: u64,
+}
