@@ -12,3 +12,5 @@ pub mod listing;
 pub mod report;
 
 pub mod verdict;
+
+pub mod human;

@@ -1,4 +1,15 @@
 //! What a probe found out: a listing, summarised per repo in memory that grows with repos, not with tarballs.
+//!
+//! All of it is pure: no clock, no input or output.
+
+mod builder;
+#[cfg(test)]
+mod builder_tests;
+mod holding;
+mod layout;
+mod sidecar;
+mod stamp;
+mod zone_shift;
 
 use std::collections::BTreeMap;
 
@@ -6,6 +17,8 @@ use jiff::Timestamp;
 
 use crate::inventory::Repo;
 use crate::listing::Method;
+
+pub use builder::Builder;
 
 /// What one complete or nearly complete listing of a target says.
 #[derive(Debug, Clone, PartialEq)]
