@@ -1,1 +1,26 @@
-//! x
+//! Real nodes to probe: sshd and dropbear on loopback with sample trees, servers that are broken in a
+//! known way, the exporter itself and a Prometheus that scrapes it. The integration tests and `make demo`
+//! both stand on it.
+//!
+//! Everything here runs as any user, listens on loopback only, writes below a temporary directory, and
+//! ends what it started when it is dropped. Nothing is skipped: a missing program is an error that names
+//! the command that installs it.
+
+pub mod client;
+pub mod exporter;
+pub mod http;
+pub mod login;
+pub mod poll;
+pub mod process;
+pub mod sshd;
+pub mod tool;
+pub mod tree;
+
+pub use client::{Client, Node};
+pub use exporter::Exporter;
+pub use login::{Login, Shell, Userland};
+pub use sshd::Sshd;
+pub use tree::Tree;
+
+/// What goes wrong in a testbed is read by a person only, so it is a text with its causes.
+pub type Result<T> = anyhow::Result<T>;
