@@ -6,19 +6,25 @@
 //! ends what it started when it is dropped. Nothing is skipped: a missing program is an error that names
 //! the command that installs it.
 
+pub mod broken;
 pub mod client;
+pub mod dropbear;
 pub mod exporter;
 pub mod http;
 pub mod login;
 pub mod poll;
 pub mod process;
+pub mod prometheus;
+mod server;
 pub mod sshd;
 pub mod tool;
 pub mod tree;
 
 pub use client::{Client, Node};
+pub use dropbear::Dropbear;
 pub use exporter::Exporter;
 pub use login::{Login, Shell, Userland};
+pub use prometheus::Prometheus;
 pub use sshd::Sshd;
 pub use tree::Tree;
 

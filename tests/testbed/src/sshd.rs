@@ -1,6 +1,7 @@
 //! A node served by OpenSSH's own `sshd`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -8,24 +9,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::client::{Client, Node};
 use crate::login::{Login, printed};
-use crate::process::{Daemon, Process, kill_all, with_descendants};
+use crate::process::{Daemon, Process};
+use crate::server::Server;
 use crate::{Result, poll, tool};
 
 /// An sshd on loopback with an account of its own. Dropping it ends the server and every connection.
 #[derive(Debug)]
 pub struct Sshd {
+    // Before the directory: fields drop in order.
+    server: Server,
     directory: TempDir,
     port: Cell<u16>,
-    /// Stands in the environment of all that runs in a session.
-    mark: String,
-    daemon: RefCell<Option<Daemon>>,
-    /// Connections that were open when their listener ended.
-    orphans: RefCell<Vec<Process>>,
 }
 
 /// How an [`Sshd`] is set up.
@@ -114,13 +112,7 @@ impl Sshd {
         }
         fs::write(directory.path().join("sshd_config"), text)?;
 
-        let node = Self {
-            directory,
-            port: Cell::new(0),
-            mark,
-            daemon: RefCell::new(None),
-            orphans: RefCell::new(Vec::new()),
-        };
+        let node = Self { server: Server::new(mark), directory, port: Cell::new(0) };
         node.listen_on_free_port()?;
         Ok(node)
     }
@@ -130,10 +122,7 @@ impl Sshd {
         for _ in 0..5 {
             self.port.set(free_port()?);
             match self.restart() {
-                Err(error) if self.log().contains("Address already in use") => {
-                    self.daemon.borrow_mut().take();
-                    drop(error);
-                }
+                Err(_) if self.log().contains("Address already in use") => {}
                 outcome => return outcome,
             }
         }
@@ -157,7 +146,7 @@ impl Sshd {
         let mut daemon = Daemon::start("sshd", &mut command, &self.file("log"))?;
         let listening = format!("Server listening on {} port {}.", self.address().ip(), self.port.get());
         daemon.wait_for("listens", |log| log.get(before..)?.contains(&listening).then_some(()))?;
-        self.daemon.replace(Some(daemon));
+        self.server.listen(daemon);
         Ok(())
     }
 
@@ -166,16 +155,7 @@ impl Sshd {
     /// # Errors
     /// When the listener does not end.
     pub fn stop(&self) -> Result<()> {
-        let Some(mut daemon) = self.daemon.take() else { return Ok(()) };
-        if let Some(listener) = daemon.process() {
-            // Stopped, it cannot fork a connection that we would not know of.
-            listener.signal(Signal::STOP);
-            self.orphans
-                .borrow_mut()
-                .extend(with_descendants(&[listener]).into_iter().filter(|process| *process != listener));
-            listener.signal(Signal::KILL);
-        }
-        daemon.stop()
+        self.server.stop()
     }
 
     /// Kills every connection and all that runs in its sessions; the listener stays.
@@ -183,25 +163,30 @@ impl Sshd {
     /// # Errors
     /// When a process cannot be ended.
     pub fn kill_connections(&self) -> Result<()> {
-        kill_all(|| self.connections_and_sessions())
+        self.server.kill_connections()
     }
 
     /// Every process of its connections and sessions, those included that outlive their connection.
     pub fn connections_and_sessions(&self) -> Vec<Process> {
-        let listener = self.daemon.borrow().as_ref().and_then(Daemon::process);
-        let mut roots: Vec<Process> = self.orphans.borrow().clone();
-        roots.extend(listener);
-        roots.extend(Process::all().into_iter().filter(|process| process.has_environment(&self.mark)));
-        let mut found = with_descendants(&roots);
-        found.retain(|process| Some(*process) != listener);
-        found.sort_unstable();
-        found.dedup();
-        found
+        self.server.connections_and_sessions()
     }
 
     /// The processes that run in its sessions: the remote commands.
     pub fn commands(&self) -> Vec<Process> {
-        Process::all().into_iter().filter(|process| process.has_environment(&self.mark)).collect()
+        self.server.commands()
+    }
+
+    /// Waits until no remote command runs any more, by itself.
+    ///
+    /// # Errors
+    /// When some stay; the error shows their command lines.
+    pub fn wait_until_idle(&self) -> Result<()> {
+        let mut last = Vec::new();
+        let waited = poll::until("no remote command runs", || {
+            last = self.commands();
+            Ok(last.is_empty().then_some(()))
+        });
+        waited.with_context(|| last.iter().map(Process::command_line).collect::<Vec<_>>().join("\n"))
     }
 
     /// Makes a new host key and restarts: the node is then another than the clients know.
@@ -257,14 +242,6 @@ impl Node for Sshd {
     }
 }
 
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        // Nobody is left to hear of a failure.
-        let _ = self.stop();
-        let _ = self.kill_connections();
-    }
-}
-
 /// Makes an ed25519 key, in the place of one that is there.
 pub(crate) fn make_host_key(path: &Path) -> Result<()> {
     for old in [path.to_owned(), path.with_extension("pub")] {
@@ -285,7 +262,7 @@ pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-fn environment_words(environment: &std::collections::BTreeMap<String, String>) -> Result<String> {
+fn environment_words(environment: &BTreeMap<String, String>) -> Result<String> {
     let mut words = String::new();
     for (name, value) in environment {
         if value.contains(['"', '\n']) {
@@ -323,17 +300,4 @@ fn penalizes_sources() -> Result<bool> {
         .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit() && c != '.').next());
     let mut numbers = version.unwrap_or_default().split('.').map(|number| number.parse::<u32>().unwrap_or(0));
     Ok((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (9, 8))
-}
-
-/// Waits until every process of its sessions is gone by itself.
-///
-/// # Errors
-/// When some stay; the error shows their command lines.
-pub fn wait_until_idle(node: &Sshd) -> Result<()> {
-    let mut last = Vec::new();
-    let waited = poll::until("no remote command runs", || {
-        last = node.commands();
-        Ok(last.is_empty().then_some(()))
-    });
-    waited.with_context(|| last.iter().map(Process::command_line).collect::<Vec<_>>().join("\n"))
 }

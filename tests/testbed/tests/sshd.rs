@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 
 use testbed::client::Node as _;
 use testbed::process::Process;
-use testbed::sshd::{self, Options};
+use testbed::sshd::Options;
 use testbed::{Client, Login, Shell, Sshd, Userland, poll};
 
 fn node(login: Login) -> (Client, Sshd) {
@@ -164,5 +164,5 @@ fn idle_node_is_seen_as_idle() {
     ssh.kill().unwrap();
     ssh.wait().unwrap();
     node.kill_connections().unwrap();
-    sshd::wait_until_idle(&node).unwrap();
+    node.wait_until_idle().unwrap();
 }

@@ -1,0 +1,180 @@
+//! Servers that are broken in a known way, before any login. What is broken after the login is an
+//! [`Sshd`](crate::Sshd) whose account answers by a [script](crate::Login::script).
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use crate::client::Node;
+use crate::{Result, poll};
+
+/// What the server does to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Closes the connection at once.
+    Closes,
+    /// Says nothing, for ever.
+    SilentBeforeBanner,
+    /// Shows a proper banner, and then says nothing, for ever: the key exchange never comes.
+    SilentAfterBanner,
+    /// Sends what is no SSH banner, and goes on to listen.
+    GarbageBanner,
+    /// Sends lines, as a server may do before its banner, and never comes to the banner.
+    EndlessBanner,
+}
+
+/// A scripted server on loopback. Dropping it ends it with its connections.
+#[derive(Debug)]
+pub struct Broken {
+    address: SocketAddr,
+    state: Arc<State>,
+    listener: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ending: AtomicBool,
+    connections: AtomicUsize,
+}
+
+impl Broken {
+    /// Starts it on a free port.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub fn start(fault: Fault) -> Result<Self> {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = socket.local_addr()?;
+        let state = Arc::new(State::default());
+        let of_thread = Arc::clone(&state);
+        let listener = thread::spawn(move || {
+            thread::scope(|scope| {
+                for client in socket.incoming().flatten() {
+                    if of_thread.ending.load(Ordering::Acquire) {
+                        return;
+                    }
+                    of_thread.connections.fetch_add(1, Ordering::AcqRel);
+                    scope.spawn(|| serve(client, fault, &of_thread.ending));
+                }
+            });
+        });
+        Ok(Self { address, state, listener: Some(listener) })
+    }
+
+    /// How many clients connected.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Acquire)
+    }
+}
+
+impl Node for Broken {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn host_key(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        self.state.ending.store(true, Ordering::Release);
+        // Wakes it from accepting. When that fails it has ended already.
+        let _ = TcpStream::connect(self.address);
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
+        }
+    }
+}
+
+/// Until the client goes or the server ends. A client that goes is no failure here.
+fn serve(mut client: TcpStream, fault: Fault, ending: &AtomicBool) {
+    let pause = Some(Duration::from_millis(50));
+    if client.set_read_timeout(pause).and(client.set_write_timeout(pause)).is_err() {
+        return;
+    }
+    let greeting: &[u8] = match fault {
+        Fault::Closes => return,
+        Fault::SilentBeforeBanner | Fault::EndlessBanner => b"",
+        Fault::SilentAfterBanner => b"SSH-2.0-OpenSSH_9.2p1\r\n",
+        Fault::GarbageBanner => b"HTTP/1.1 400 Bad Request\r\nSSH-9.9-\xff\xfe\r\n\0\0\0",
+    };
+    if client.write_all(greeting).is_err() {
+        return;
+    }
+    let mut buffer = [0; 4096];
+    while !ending.load(Ordering::Acquire) {
+        let outcome = match fault {
+            Fault::EndlessBanner => client.write(b"please wait while this node makes up its mind\r\n"),
+            _ => client.read(&mut buffer),
+        };
+        match outcome {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// An address where connecting neither succeeds nor fails: the listener's queue is full, so the kernel drops
+/// every further request, as a firewall does.
+#[derive(Debug)]
+pub struct BlackHole {
+    address: SocketAddr,
+    _listener: TcpListener,
+    _queue: Vec<TcpStream>,
+}
+
+impl BlackHole {
+    /// Fills the queue of a listener that never accepts.
+    ///
+    /// # Errors
+    /// When it cannot listen, or clients still get in.
+    pub fn start() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        // Listening again changes the length of the queue; it holds one more than this.
+        rustix::net::listen(&listener, 0)?;
+        let address = listener.local_addr()?;
+        let mut queue = Vec::new();
+        poll::until("nobody gets in", || {
+            ensure!(queue.len() < 100, "the queue of {address} does not fill");
+            match TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+                Ok(client) => queue.push(client),
+                Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(Some(())),
+                Err(error) => return Err(error.into()),
+            }
+            Ok(None)
+        })?;
+        Ok(Self { address, _listener: listener, _queue: queue })
+    }
+}
+
+impl Node for BlackHole {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn host_key(&self) -> Option<String> {
+        None
+    }
+}
+
+/// An address that nobody listens at: connecting is refused. Another may come to listen there, so it is to
+/// be used at once.
+///
+/// # Errors
+/// When there is no free port.
+pub fn refused() -> Result<SocketAddr> {
+    Ok((Ipv4Addr::LOCALHOST, crate::sshd::free_port()?).into())
+}

@@ -1,0 +1,226 @@
+//! A real Prometheus, and the tools that judge an exposition.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail, ensure};
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::Daemon;
+use crate::sshd::free_port;
+use crate::{Result, http, poll, tool};
+
+/// A Prometheus on loopback with an empty database. Dropping it ends it.
+#[derive(Debug)]
+pub struct Prometheus {
+    // Before the directory: fields drop in order.
+    daemon: RefCell<Daemon>,
+    directory: TempDir,
+    address: SocketAddr,
+}
+
+/// One sample of an instant query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The labels, the metric's name among them as `__name__`.
+    pub labels: BTreeMap<String, String>,
+    /// The value.
+    pub value: f64,
+}
+
+impl Sample {
+    /// The value of a label; empty when it is not there, as Prometheus has it.
+    pub fn label(&self, name: &str) -> &str {
+        self.labels.get(name).map_or("", String::as_str)
+    }
+}
+
+impl Prometheus {
+    /// Starts it with the text of a configuration file, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When a tool is missing, promtool objects to the configuration, or it does not come up.
+    pub fn start(config: &str) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
+        let path = directory.path().join("prometheus.yml");
+        fs::write(&path, config)?;
+        check_config(&path)?;
+        for _ in 0..5 {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+            let mut command = Command::new(tool::find("prometheus")?);
+            command.arg(format!("--config.file={}", path.display()));
+            command.arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()));
+            command.arg(format!("--web.listen-address={address}")).arg("--web.enable-lifecycle");
+            let mut daemon = Daemon::start("prometheus", &mut command, &directory.path().join("log"))?;
+            match daemon.wait_for("is ready", |log| log.contains("Server is ready to receive").then_some(()))
+            {
+                // Another took the port that was free.
+                Err(_) if daemon.log().contains("address already in use") => {}
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(Self { daemon: RefCell::new(daemon), directory, address }),
+            }
+        }
+        bail!("prometheus finds no free port")
+    }
+
+    /// A URL of it, from a path as `/graph`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The URL of its page for a query.
+    pub fn graph_url(&self, query: &str) -> String {
+        self.url(&format!("/graph?g0.expr={}&g0.tab=1", escaped(query)))
+    }
+
+    /// The answer of its API to an instant query.
+    ///
+    /// # Errors
+    /// When it does not answer, or objects to the query.
+    pub fn query(&self, query: &str) -> Result<Vec<Sample>> {
+        let data = self.api(&format!("/api/v1/query?query={}", escaped(query)))?;
+        let results = data["result"].as_array().context("the answer has no result")?;
+        results.iter().map(sample).collect()
+    }
+
+    /// Asks a query again and again until its answer will do.
+    ///
+    /// # Errors
+    /// When none does; the error shows the last answer, the targets' errors and the log.
+    pub fn wait_for(&self, query: &str, will_do: impl Fn(&[Sample]) -> bool) -> Result<Vec<Sample>> {
+        let mut last = Vec::new();
+        let waited = poll::until(&format!("{query} has the answer"), || {
+            last = self.query(query)?;
+            Ok(will_do(&last).then(|| last.clone()))
+        });
+        waited.with_context(|| {
+            format!("last answer {last:?}; targets' errors {:?}; {}", self.target_errors(), self.log())
+        })
+    }
+
+    /// What went wrong with the last scrape of each target, empty where nothing did.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn target_errors(&self) -> Result<Vec<String>> {
+        let data = self.api("/api/v1/targets?state=active")?;
+        let targets = data["activeTargets"].as_array().context("the answer has no targets")?;
+        Ok(targets.iter().map(|target| target["lastError"].as_str().unwrap_or_default().to_owned()).collect())
+    }
+
+    /// The data of an answer of its API, from a path with a query string.
+    ///
+    /// # Errors
+    /// When it does not answer, or with an error.
+    pub fn api(&self, path: &str) -> Result<Value> {
+        let text = http::get(&self.url(path), &[])?.text()?;
+        let mut answer: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
+        ensure!(answer["status"] == "success", "prometheus answers {path}: {text}");
+        Ok(answer["data"].take())
+    }
+
+    /// Gives it another configuration, and waits until that is in force.
+    ///
+    /// # Errors
+    /// When promtool or Prometheus objects to it.
+    pub fn reconfigure(&self, config: &str) -> Result<()> {
+        let path = self.directory.path().join("prometheus.yml");
+        fs::write(&path, config)?;
+        check_config(&path)?;
+        let response = http::request("POST", &self.url("/-/reload"), &[])?;
+        ensure!(response.status == 200, "prometheus does not reload: {}", response.text()?);
+        Ok(())
+    }
+
+    /// All it logged.
+    pub fn log(&self) -> String {
+        self.daemon.borrow().log()
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn stop(&self) -> Result<()> {
+        self.daemon.borrow().signal(Signal::TERM);
+        self.daemon.borrow_mut().stop()
+    }
+}
+
+/// Has promtool look at a configuration file.
+///
+/// # Errors
+/// What promtool objects to.
+pub fn check_config(path: &Path) -> Result<()> {
+    judged(Command::new(tool::find("promtool")?).args(["check", "config"]).arg(path), "")
+}
+
+/// Has promtool look at an exposition in the text format: it must parse, and keep the conventions.
+///
+/// # Errors
+/// What promtool objects to.
+pub fn check_metrics(exposition: &str) -> Result<()> {
+    judged(Command::new(tool::find("promtool")?).args(["check", "metrics"]), exposition)
+}
+
+/// Has the strict parser of Python's `prometheus_client` read an exposition in the OpenMetrics format.
+///
+/// # Errors
+/// What the parser objects to.
+pub fn check_openmetrics(exposition: &str) -> Result<()> {
+    tool::find("prometheus_client")?;
+    // Debian's own, which the package belongs to, whatever comes first in the PATH.
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", OPENMETRICS]);
+    judged(&mut command, exposition)
+}
+
+const OPENMETRICS: &str = "
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+families = list(parse(sys.stdin.buffer.read().decode('utf-8')))
+assert families, 'no metrics'
+";
+
+/// Feeds a judge, who objects by his exit status or by a word on standard error.
+fn judged(command: &mut Command, input: &str) -> Result<()> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // A judge that has heard enough closes; his verdict counts.
+    let _ = child.stdin.take().context("standard input is a pipe")?.write_all(input.as_bytes());
+    let output = child.wait_with_output()?;
+    let objections = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success() && objections.trim().is_empty(),
+        "{command:?}: {}: {objections}",
+        output.status
+    );
+    Ok(())
+}
+
+fn sample(result: &Value) -> Result<Sample> {
+    let labels = result["metric"].as_object().context("a sample has no labels")?;
+    let labels =
+        labels.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
+    let value = result["value"][1].as_str().context("a sample has no value")?;
+    Ok(Sample { labels: labels.collect(), value: value.parse()? })
+}
+
+/// A text as part of a query string.
+fn escaped(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                escaped.push(char::from(byte))
+            }
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+        escaped
+    })
+}
