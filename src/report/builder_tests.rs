@@ -1,45 +1,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::time::Duration;
-
-use super::*;
-use crate::inventory::{Connection, HostKeyChecking, Limits, Target};
-use crate::listing::{Begin, End, Record};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-const TAKEN: i64 = 1_352_822_400; // 2012-11-13T16:00:00Z
-const DAY: i64 = 86_400;
+use super::samples::{HOUR, TAKEN, target};
+use super::*;
+use crate::inventory::Target;
+use crate::listing::{Begin, End, Record};
 
-fn target() -> Target {
-    Target {
-        hub: "C2".into(),
-        node: "C".into(),
-        connection: Connection {
-            host: "C".into(),
-            user: None,
-            port: None,
-            key_filename: None::<PathBuf>,
-            gateway: None,
-            shell: "sh".into(),
-            timeout: Duration::from_secs(2),
-            host_key_checking: HostKeyChecking::Strict,
-            known_hosts: None,
-            ssh_config: None,
-            verbose: false,
-        },
-        root: "$SCM_FOLD/backup/cms02".into(),
-        timezone: Some(TimeZone::get("Asia/Shanghai").unwrap()),
-        expected: None,
-        limits: Limits::default(),
-        repo_limits: Default::default(),
-        probe_timeout: Duration::from_secs(60),
-        min_probe_interval: Duration::ZERO,
-    }
-}
+const DAY: i64 = 24 * HOUR;
 
 fn begin() -> Begin {
     Begin { method: Method::Printf, reads_sidecars: true, epoch: TAKEN, utc_offset: 0 }

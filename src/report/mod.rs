@@ -7,6 +7,8 @@ mod builder;
 mod builder_tests;
 mod holding;
 mod layout;
+#[cfg(test)]
+pub(crate) mod samples;
 mod sidecar;
 mod stamp;
 mod zone_shift;
