@@ -52,7 +52,13 @@ fn target() -> Target {
 fn a_million_tarballs_take_less_than_32_mebibytes() {
     let mut builder = Builder::new(Arc::new(target()));
     let before = peak();
-    let begin = Begin { method: Method::Printf, reads_sidecars: true, epoch: 1_352_822_400, utc_offset: 0 };
+    let begin = Begin {
+        method: Method::Printf,
+        reads_sidecars: true,
+        bounded: true,
+        epoch: 1_352_822_400,
+        utc_offset: 0,
+    };
     builder.record(Record::Begin(begin));
     let mut path = Vec::new();
     for repo in 0..100 {

@@ -13,7 +13,7 @@ use crate::listing::{Begin, End, Record};
 const DAY: i64 = 24 * HOUR;
 
 fn begin() -> Begin {
-    Begin { method: Method::Printf, reads_sidecars: true, epoch: TAKEN, utc_offset: 0 }
+    Begin { method: Method::Printf, reads_sidecars: true, bounded: true, epoch: TAKEN, utc_offset: 0 }
 }
 
 fn tarball(path: &str, size: u64) -> Record<'_> {
