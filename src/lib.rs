@@ -14,3 +14,13 @@ pub mod report;
 pub mod verdict;
 
 pub mod human;
+
+pub mod probe;
+
+pub mod metrics;
+
+pub mod exporter;
+
+pub mod http;
+
+pub mod command;
