@@ -1,0 +1,55 @@
+//! What becomes part of the path of a hub's tarballs on a node.
+
+use super::{Read, quoted};
+
+/// The host name of a hub as it stands in paths: one component of a path.
+pub(in crate::config) fn srvnode(text: &str) -> Read<String> {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "/$`\\'\"".contains(c);
+    if text.contains(odd) || matches!(text, "." | "..") || text.starts_with(['-', '~']) {
+        return Err(format!(
+            "{} is not one directory name; write the hub's host name as in the paths",
+            quoted(text)
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The directory on the node that holds `backup/`, with a leading variable written `$NAME`.
+pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
+    let (start, rest) = match text.strip_prefix('$') {
+        Some(variable) => {
+            let (name, rest) = match variable.strip_prefix('{') {
+                Some(braced) => braced.split_once('}').unwrap_or(("", "")),
+                None => variable.split_at(variable.find('/').unwrap_or(variable.len())),
+            };
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if name.is_empty() || !plain || name.starts_with(|c: char| c.is_ascii_digit()) {
+                return Err(format!(
+                    "{} does not start with a plain variable; write $NAME or $NAME/…",
+                    quoted(text)
+                ));
+            }
+            (format!("${name}"), rest)
+        }
+        None => match text.strip_prefix('~') {
+            Some(rest) => ("~".to_owned(), rest),
+            None => (String::new(), text),
+        },
+    };
+    if !(rest.starts_with('/') || rest.is_empty() && !start.is_empty()) {
+        return Err(format!(
+            "{} is not a directory of the node; start it with `/`, `~/` or `$NAME`",
+            quoted(text)
+        ));
+    }
+    match rest.chars().find(|c| c.is_control() || matches!(c, '$' | '`')) {
+        Some(c) if c.is_control() => {
+            Err("holds a control character or a line break; write one directory".to_owned())
+        }
+        Some(c) => {
+            let what = if c == '$' { "a variable" } else { "a backtick" };
+            Err(format!("{} holds {what} in the middle; only its start can be a variable", quoted(text)))
+        }
+        None => Ok(start + rest.trim_end_matches('/')),
+    }
+}
