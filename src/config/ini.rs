@@ -104,7 +104,10 @@ mod tests {
     /// The crate must find exactly the headers and settings that the line check let pass.
     #[test]
     fn the_crate_reads_nothing_but_what_the_line_check_saw() {
-        let alphabet = ["[", "]", "=", ":", "'", "\"", "\\", "\n", "\n ", " ", "#", ";", "k", "\t", "$", "é"];
+        let alphabet = [
+            "[", "]", "=", ":", "'", "\"", "\\", "\n", "\n ", " ", "#", ";", "k", "\t", "$", "é", "\u{a0}",
+            "\r",
+        ];
         let mut seed: u64 = 7;
         for _ in 0..20_000 {
             let mut text = String::from("[s]\n");

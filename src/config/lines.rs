@@ -57,7 +57,9 @@ pub(super) fn checked(text: &str) -> (String, Vec<Mistake>) {
                 if now == Above::Header {
                     header = line.split(['[', ']']).nth(1).map(|name| name.trim().to_owned());
                 }
-                kept.push_str(line.trim_end());
+                // A plain space, for the crate takes no other space for an indent.
+                kept.push_str(if line.starts_with(char::is_whitespace) { " " } else { "" });
+                kept.push_str(line.trim());
                 above = now;
             }
             Err((wrong, now)) => {

@@ -100,3 +100,51 @@ fn count(text: &str) -> Read<u64> {
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| format!("{} is not a count; write a whole number, or off", quoted(text)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_every_unit() {
+        for (text, millis) in [
+            ("26h", 93_600_000),
+            ("1.5h", 5_400_000),
+            ("90m", 5_400_000),
+            ("7d", 604_800_000),
+            ("1w", 604_800_000),
+            ("2", 2_000),
+            ("10 s", 10_000),
+            ("250ms", 250),
+            ("1H", 3_600_000),
+        ] {
+            assert_eq!(age(text), Ok(Some(Duration::from_millis(millis))), "{text}");
+        }
+        assert_eq!((age("off"), interval("0")), (Ok(None), Ok(Duration::ZERO)));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        let endless = "9".repeat(400);
+        for text in [
+            "", "h", "-1h", "+1h", "1e3", "inf", "NaN", ".5h", "1.2.3h", "1y", "1h30m", "1 day", "٣h",
+            &endless,
+        ] {
+            assert!(interval(text).is_err(), "{text}");
+        }
+        assert!(wait("86401").is_err() && wait("1d").is_ok() && wait("0").is_err());
+        assert!(age("36526d").is_err() && age("36525d").is_ok());
+    }
+
+    #[test]
+    fn counts_and_ratios_have_bounds() {
+        assert_eq!((least("0"), most("30"), most("OFF")), (Ok(Some(0)), Ok(Some(30)), Ok(None)));
+        assert_eq!((ratio("1"), ratio("0.8"), ratio("off")), (Ok(Some(1.0)), Ok(Some(0.8)), Ok(None)));
+        for text in ["", "-1", "+1", "1.0", "18446744073709551616"] {
+            assert!(least(text).is_err(), "{text}");
+        }
+        for text in ["0", "1.01", "80%", "-0.5", "nan"] {
+            assert!(ratio(text).is_err(), "{text}");
+        }
+    }
+}

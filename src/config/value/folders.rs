@@ -53,3 +53,37 @@ pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
         None => Ok(start + rest.trim_end_matches('/')),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_starts_with_what_the_node_can_resolve() {
+        for (text, expected) in [
+            ("/data/scm", "/data/scm"),
+            ("/data/scm//", "/data/scm"),
+            ("/", ""),
+            ("~", "~"),
+            ("~/scm", "~/scm"),
+            ("$SCM_FOLD", "$SCM_FOLD"),
+            ("${SCM_FOLD}/x y", "$SCM_FOLD/x y"),
+        ] {
+            assert_eq!(scm_fold(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in [
+            "", "scm", "~scm/x", "$", "$1", "$A-B", "${A", "${}", "${A:-x}", "${A}b", "$A$B", "/a/$B",
+            "/a`b`", "/a\nb",
+        ] {
+            assert!(scm_fold(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_srvnode_is_one_component() {
+        assert_eq!(srvnode("dayabay.ihep.ac.cn").as_deref(), Ok("dayabay.ihep.ac.cn"));
+        for text in [".", "..", "a/b", "/a", "a b", "$A", "-a", "~", "a`b`", "a\tb"] {
+            assert!(srvnode(text).is_err(), "{text}");
+        }
+    }
+}
