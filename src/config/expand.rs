@@ -117,7 +117,7 @@ mod tests {
             ("~/x", "/home/me/x"),
             ("~", "/home/me"),
             ("a~", "a~"),
-            ("$HOME/%(hub)s${HOME}", "/home/meZZ/home/me"),
+            ("$HOME/%(hub)s${HOME}", "/home/me/ZZ/home/me"),
             ("%(srvnode)s", "$HOME"),
             ("$TRICKY", "~ $HOME %(hub)s"),
             ("${UNSET:-fallback}", "fallback"),

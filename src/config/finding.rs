@@ -1,5 +1,6 @@
 //! What is wrong, and where.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -117,6 +118,8 @@ pub(super) struct Findings {
     warnings: Vec<Finding>,
     /// Part of what was written could not be read: that something is absent cannot be said any more.
     pub(super) incomplete: bool,
+    /// Headers of sections of which a setting could not be read.
+    damaged: BTreeSet<String>,
 }
 
 impl Findings {
@@ -132,6 +135,18 @@ impl Findings {
     pub(super) fn broken(&mut self, spot: &Spot, text: impl Into<String>) {
         self.incomplete = true;
         self.fault(spot, text);
+    }
+
+    /// A fault that hides a setting of the section with this header; one of `[HUB]` hides names.
+    pub(super) fn damaged(&mut self, spot: &Spot, header: String, text: impl Into<String>) {
+        self.incomplete |= header == "HUB";
+        self.damaged.insert(header);
+        self.fault(spot, text);
+    }
+
+    /// Whether a setting of a section with this header could not be read.
+    pub(super) fn is_damaged(&self, header: &str) -> bool {
+        self.damaged.contains(header)
     }
 
     /// A fault by absence, which is no fault where part of the text could not be read.

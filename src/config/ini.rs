@@ -2,8 +2,8 @@
 
 use ini::{Ini, ParseOption};
 
-pub(super) use super::lines::Mistake;
 use super::lines::checked;
+pub(super) use super::lines::{Hidden, Mistake};
 
 /// A section as it stands in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub(super) fn parse(text: &str) -> (Vec<Section>, Vec<Mistake>) {
         enabled_preserve_key_leading_whitespace: false,
     };
     let document = Ini::load_from_str_opt(&text, options).unwrap_or_else(|error| {
-        mistakes.push(Mistake { line: error.line, text: format!("{}; correct the line", error.msg) });
+        let text = format!("{}; correct the line", error.msg);
+        mistakes.push(Mistake { line: error.line, hides: Hidden::Section, text });
         Ini::new()
     });
     let sections = document
@@ -103,7 +104,10 @@ mod tests {
     /// The crate must find exactly the headers and settings that the line check let pass.
     #[test]
     fn the_crate_reads_nothing_but_what_the_line_check_saw() {
-        let alphabet = ["[", "]", "=", ":", "'", "\"", "\\", "\n", "\n ", " ", "#", ";", "k", "\t", "$", "é"];
+        let alphabet = [
+            "[", "]", "=", ":", "'", "\"", "\\", "\n", "\n ", " ", "#", ";", "k", "\t", "$", "é", "\u{a0}",
+            "\r",
+        ];
         let mut seed: u64 = 7;
         for _ in 0..20_000 {
             let mut text = String::from("[s]\n");

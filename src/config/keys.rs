@@ -140,6 +140,15 @@ pub(super) fn known(kind: Kind, name: &str) -> Option<&'static dyn Known> {
     KNOWN.iter().copied().find(|key| key.name() == name && key.kinds().contains(&kind))
 }
 
+/// What to say about a key without a value.
+pub(super) fn no_value(name: &str) -> &'static str {
+    match name {
+        "select" => "names no repo; remove the key to take every repo found",
+        "srvnode" => "no value; give the hub's host name as it stands in the paths on its nodes",
+        _ => "no value; give one or remove the key",
+    }
+}
+
 /// What to say about a key that may not stand in this kind of section; `None` where it may.
 pub(super) fn unknown(kind: Kind, name: &str) -> Option<String> {
     if known(kind, name).is_some() || kind == Hub && OBSOLETE.contains(&name) {

@@ -9,8 +9,21 @@
 pub(super) struct Mistake {
     /// Counted from 1.
     pub(super) line: usize,
+    /// What may be missing because of it.
+    pub(super) hides: Hidden,
     /// What is wrong and what to do.
     pub(super) text: String,
+}
+
+/// What is not known because a line could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hidden {
+    /// Nothing that has a meaning.
+    Nothing,
+    /// A setting of the section with this header.
+    Setting(String),
+    /// A whole section.
+    Section,
 }
 
 /// What a line continues.
@@ -35,16 +48,27 @@ pub(super) fn checked(text: &str) -> (String, Vec<Mistake>) {
     let mut kept = String::with_capacity(text.len());
     let mut mistakes = Vec::new();
     let mut above = Above::Nothing;
+    let mut header = None;
     for (position, line) in text.split('\n').enumerate() {
         let line = line.strip_suffix('\r').unwrap_or(line);
         match judge(line, above) {
             Ok(Line::Blank) => {}
             Ok(Line::Kept(now)) => {
-                kept.push_str(line.trim_end());
+                if now == Above::Header {
+                    header = line.split(['[', ']']).nth(1).map(|name| name.trim().to_owned());
+                }
+                // A plain space, for the crate takes no other space for an indent.
+                kept.push_str(if line.starts_with(char::is_whitespace) { " " } else { "" });
+                kept.push_str(line.trim());
                 above = now;
             }
             Err((wrong, now)) => {
-                mistakes.push(Mistake { line: position + 1, text: wrong });
+                let hides = match (now, &header) {
+                    (Above::BrokenHeader, _) => Hidden::Section,
+                    (_, Some(header)) => Hidden::Setting(header.clone()),
+                    (_, None) => Hidden::Nothing,
+                };
+                mistakes.push(Mistake { line: position + 1, hides, text: wrong });
                 above = now;
             }
         }

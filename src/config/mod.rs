@@ -80,7 +80,12 @@ fn understand(
     for (position, (file, text)) in sources.iter().enumerate() {
         let (sections, mistakes) = ini::parse(text);
         for mistake in mistakes {
-            findings.broken(&Spot::file(file, position).line(mistake.line), mistake.text);
+            let spot = Spot::file(file, position).line(mistake.line);
+            match mistake.hides {
+                ini::Hidden::Section => findings.broken(&spot, mistake.text),
+                ini::Hidden::Setting(header) => findings.damaged(&spot, header, mistake.text),
+                ini::Hidden::Nothing => findings.fault(&spot, mistake.text),
+            }
         }
         written.push((file.as_path(), sections));
     }

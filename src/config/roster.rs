@@ -13,6 +13,8 @@ use super::value;
 pub(super) struct Roster {
     /// Where `[HUB]` stands first; `None` where no file has one.
     pub(super) spot: Option<Spot>,
+    /// Whether a tag could not be read, so that a node may be missing here.
+    pub(super) has_bad_tags: bool,
     /// Every hub by name.
     pub(super) hubs: BTreeMap<String, Listed>,
 }
@@ -63,13 +65,16 @@ pub(super) fn read(all: &[Headed], first: &Spot, env: Env<'_>, findings: &mut Fi
         no_roster(all, first, findings);
         return Roster::default();
     };
-    let mut roster = Roster { spot: Some(section.spot), hubs: BTreeMap::new() };
+    let mut roster = Roster { spot: Some(section.spot), ..Roster::default() };
     for setting in section.settings {
         if setting.key.contains(|c: char| c.is_whitespace() || c.is_control()) {
             findings.fault(&setting.spot, "a hub's name has no spaces; write it as one word");
             continue;
         }
-        let tags = tags(&setting, env, findings);
+        let mut tags = Vec::new();
+        if let Err(BadTag) = read_tags(&setting, env, &mut tags, findings) {
+            roster.has_bad_tags = true;
+        }
         roster.hubs.insert(setting.key, Listed { spot: setting.spot, tags });
     }
     roster
@@ -91,40 +96,46 @@ fn no_roster(all: &[Headed], first: &Spot, findings: &mut Findings) {
     findings.incomplete = true;
 }
 
-fn tags(setting: &Setting, env: Env<'_>, findings: &mut Findings) -> Vec<Tag> {
+/// A tag could not be read, which has been noted.
+struct BadTag;
+
+fn read_tags(
+    setting: &Setting,
+    env: Env<'_>,
+    tags: &mut Vec<Tag>,
+    findings: &mut Findings,
+) -> Result<(), BadTag> {
     let names = Names { hub: Some(&setting.key), ..Names::default() };
-    let text = expand(&setting.value, Expansion::Here, &names, env).unwrap_or_else(|wrong| {
-        findings.broken(&setting.spot, wrong);
-        String::new()
-    });
-    let mut tags: Vec<Tag> = Vec::new();
+    let text = expand(&setting.value, Expansion::Here, &names, env).map_err(|wrong| {
+        findings.fault(&setting.spot, wrong);
+        BadTag
+    })?;
+    if text.trim().is_empty() {
+        findings.fault(&setting.spot, "names no node; write the nodes' names, or remove the line");
+    }
+    let mut read = Ok(());
     for word in text.split_whitespace() {
         match Tag::parse(word) {
-            // A name that is not known for this reason is no fault of its own.
-            Err(wrong) => findings.broken(&setting.spot, wrong),
+            Err(wrong) => {
+                findings.fault(&setting.spot, wrong);
+                read = Err(BadTag);
+            }
             Ok(tag) => match tags.iter().find(|other| other.label == tag.label) {
-                Some(other) if other.text == tag.text => {
-                    findings.fault(
-                        &setting.spot,
-                        format!("{} stands there twice; remove one", value::quoted(word)),
-                    );
-                }
-                Some(other) => findings.fault(
-                    &setting.spot,
-                    format!(
-                        "{} and {} are both node `{}`; give each a name of its own and its `host` and `port` \
-                         in a [node NAME] section",
-                        value::quoted(&other.text),
-                        value::quoted(word),
-                        tag.label
-                    ),
-                ),
+                Some(other) => findings.fault(&setting.spot, same_node(other, &tag)),
                 None => tags.push(tag),
             },
         }
     }
-    if text.trim().is_empty() {
-        findings.absent(&setting.spot, "names no node; write the nodes' names, or remove the line");
+    read
+}
+
+fn same_node(first: &Tag, second: &Tag) -> String {
+    let (first, label, second) = (value::quoted(&first.text), &second.label, value::quoted(&second.text));
+    if first == second {
+        return format!("{first} is listed twice; remove one");
     }
-    tags
+    format!(
+        "{first} and {second} are both node `{label}`; give each a name of its own and its `host` and `port` in a \
+         [node NAME] section"
+    )
 }

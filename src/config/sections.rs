@@ -88,6 +88,11 @@ impl Section {
         Self { spot: first.spot.clone(), settings: Vec::new(), headers: Vec::new() }
     }
 
+    /// The headers it has in the files.
+    pub(super) fn headers(&self) -> impl Iterator<Item = &str> {
+        self.headers.iter().map(|(_, header)| header.as_str())
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.key == key)
     }
@@ -152,12 +157,14 @@ pub(super) fn sort(all: Vec<Headed>, roster: &Roster, findings: &mut Findings) -
             Ok(About::Repo(hub, repo)) => {
                 (sections.repos.entry((hub, repo)).or_insert_with(|| Section::new(&headed)), Kind::Repo)
             }
-            Err(Wrong::Name(wrong)) => {
-                findings.absent(&headed.spot, wrong);
-                continue;
-            }
-            Err(Wrong::Form(wrong)) => {
-                findings.fault(&headed.spot, wrong);
+            Err(wrong) => {
+                match wrong {
+                    Wrong::Hub(wrong) => findings.absent(&headed.spot, wrong),
+                    // It may be the one whose tag could not be read.
+                    Wrong::Node(_) if roster.has_bad_tags => {}
+                    Wrong::Node(wrong) => findings.absent(&headed.spot, wrong),
+                    Wrong::Form(wrong) => findings.fault(&headed.spot, wrong),
+                }
                 continue;
             }
         };
@@ -175,8 +182,10 @@ enum About {
 }
 
 enum Wrong {
-    /// It names what `[HUB]` does not.
-    Name(String),
+    /// It names a hub that `[HUB]` does not.
+    Hub(String),
+    /// It names what could be a node, and that `[HUB]` does not.
+    Node(String),
     /// It is wrong whatever `[HUB]` says.
     Form(String),
 }
@@ -186,9 +195,9 @@ fn about(header: &Header, roster: &Roster) -> Result<About, Wrong> {
         Header::Roster => Ok(About::Roster),
         Header::Env => Ok(About::Env),
         Header::Hub(name) if roster.has_hub(name) => Ok(About::Hub(name.clone())),
-        Header::Hub(name) => Err(Wrong::Name(no_hub(name, roster))),
+        Header::Hub(name) => Err(Wrong::Hub(no_hub(name, roster))),
         Header::Node(name) if roster.has_node(name) => Ok(About::Node(name.clone())),
-        Header::Node(name) => Err(Wrong::Name(no_node(name, roster))),
+        Header::Node(name) => Err(Wrong::Node(no_node(name, roster))),
         Header::Repo(text) => repo(text, roster),
         Header::Plain(name) => match (roster.has_hub(name), roster.has_node(name)) {
             (true, false) => Ok(About::Hub(name.clone())),
@@ -196,7 +205,7 @@ fn about(header: &Header, roster: &Roster) -> Result<About, Wrong> {
             (true, true) => {
                 Err(Wrong::Form(format!("is both a hub and a node; write [hub {name}] or [node {name}]")))
             }
-            (false, false) => Err(Wrong::Name(nothing(name, roster))),
+            (false, false) => Err(Wrong::Node(nothing(name, roster))),
         },
     }
 }
@@ -208,13 +217,13 @@ fn repo(text: &str, roster: &Roster) -> Result<About, Wrong> {
     };
     let repo = value::repo(repo).map_err(Wrong::Form)?;
     match hub {
-        Some(hub) if !roster.has_hub(&hub) => Err(Wrong::Name(no_hub(&hub, roster))),
+        Some(hub) if !roster.has_hub(&hub) => Err(Wrong::Hub(no_hub(&hub, roster))),
         hub => Ok(About::Repo(hub, repo)),
     }
 }
 
 fn no_hub(name: &str, roster: &Roster) -> String {
-    let what = format!("{} is no hub of [HUB]", value::quoted(name));
+    let what = format!("{} is not a hub of [HUB]", value::quoted(name));
     match nearest(name, roster.hub_names()) {
         Some(meant) => format!("{what}; did you mean `{meant}`?"),
         None if roster.has_node(name) => format!("{what} but a node; write [node {name}]"),
@@ -223,7 +232,7 @@ fn no_hub(name: &str, roster: &Roster) -> String {
 }
 
 fn no_node(name: &str, roster: &Roster) -> String {
-    let what = format!("{} is no node of [HUB]", value::quoted(name));
+    let what = format!("{} is not a node of [HUB]", value::quoted(name));
     if let Some(label) = roster.label_of(name) {
         return format!("{what}; the tag's host part is its name: write [node {label}]");
     }
@@ -238,6 +247,9 @@ fn nothing(name: &str, roster: &Roster) -> String {
     let what = "names no hub and no node of [HUB]";
     if let Some(label) = roster.label_of(name) {
         return format!("{what}; the tag's host part is the node's name: write [{label}]");
+    }
+    if name == "DEFAULT" {
+        return format!("{what}; defaults for nodes stand in [ENV]");
     }
     let meant =
         nearest(name, ["HUB", "ENV"].into_iter().chain(roster.hub_names()).chain(roster.node_names()));

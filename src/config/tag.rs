@@ -18,23 +18,34 @@ pub(super) struct Tag {
 impl Tag {
     /// Reads `[user@]host[:port]`; an IPv6 address stands in brackets.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.contains(',') {
+            return Err(format!("{} is not a tag; separate nodes by spaces", value::quoted(text)));
+        }
         let (user, address) = match text.rsplit_once('@') {
             Some((user, address)) => (Some(user), address),
             None => (None, text),
         };
-        let (host, port) = match address.strip_prefix('[').map(|rest| rest.split_once(']')) {
-            Some(Some((host, ""))) => (host, None),
-            Some(Some((host, rest))) if rest.starts_with(':') => (host, Some(&rest[1..])),
-            Some(_) => return Err("an IPv6 address is written `[::1]` or `[::1]:22`".to_owned()),
+        let (host, port) = match address.rsplit_once(']') {
+            Some((_, "")) => (address, None),
+            Some((host, rest)) => match rest.strip_prefix(':') {
+                Some(port) => (&address[..=host.len()], Some(port)),
+                None => return Err(format!("{} is not a tag; write `[::1]:22`", value::quoted(text))),
+            },
             None => match address.split_once(':') {
                 Some((_, port)) if port.contains(':') => {
-                    return Err("an IPv6 address stands in brackets, as in `[::1]:22`".to_owned());
+                    return Err(format!(
+                        "{} is not a tag; put an IPv6 address in brackets",
+                        value::quoted(text)
+                    ));
                 }
                 Some((host, port)) => (host, Some(port)),
                 None => (address, None),
             },
         };
-        let of_tag = |wrong| format!("in the tag {}: {wrong}", value::quoted(text));
+        let of_tag = |wrong: String| {
+            let tag = value::quoted(text);
+            if wrong.contains(&tag) { wrong } else { format!("in the tag {tag}: {wrong}") }
+        };
         Ok(Self {
             text: text.to_owned(),
             label: value::host(host).map_err(of_tag)?,
@@ -71,7 +82,7 @@ mod tests {
         {
             assert!(Tag::parse(text).is_err(), "{text}");
         }
-        for text in ["::1", "[::1", "[::1]22", "a@b@c", "[]", "[x]"] {
+        for text in ["::1", "[::1", "[::1]22", "a@b@c", "[]", "[x]", "=", "a%b"] {
             assert!(Tag::parse(text).is_err(), "{text}");
         }
     }

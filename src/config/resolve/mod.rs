@@ -59,7 +59,8 @@ pub(super) fn inventory(
 fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, reader: &mut Reader<'_>) -> Hub {
     let hub_only = Names { hub: Some(name), ..Names::default() };
     let from = [Some(section)];
-    if section.get(keys::SRVNODE.name).is_none() {
+    let damaged = section.headers().any(|header| reader.findings.is_damaged(header));
+    if section.get(keys::SRVNODE.name).is_none() && !damaged {
         reader.findings.absent(
             &section.spot.lacking(keys::SRVNODE.name),
             "missing; give the hub's host name as it stands in the paths on its nodes",
@@ -71,9 +72,7 @@ fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, read
     let expected = reader.get(&keys::SELECT, &from, &names).map(|repos| expected(section, repos, reader));
     let email = reader.get(&keys::EMAIL, &from, &names).unwrap_or_default();
     if let (Some(twice), Some(setting)) = (repeated(&email), section.get(keys::EMAIL.name)) {
-        reader
-            .findings
-            .warn(&setting.spot, format!("{} stands there twice; remove one", value::quoted(twice)));
+        reader.findings.warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice)));
     }
     let report_url = reader.get(&keys::REPORTURL, &from, &names);
     let message = reader.get(&keys::MESSAGE, &from, &names);
@@ -103,7 +102,7 @@ fn expected(section: &Section, repos: Vec<Repo>, reader: &mut Reader<'_>) -> BTr
     if let (Some(twice), Some(setting)) = (repeated(&repos), section.get(keys::SELECT.name)) {
         reader
             .findings
-            .warn(&setting.spot, format!("{} stands there twice; remove one", value::quoted(twice.as_str())));
+            .warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice.as_str())));
     }
     repos.into_iter().collect()
 }

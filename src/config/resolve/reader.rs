@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::config::expand::{Env, Names, expand};
 use crate::config::finding::Findings;
-use crate::config::keys::{self, Key, Kind};
+use crate::config::keys::{self, Key, Kind, Known};
 use crate::config::sections::{Section, Sections, Setting};
+use crate::config::value;
 
 /// Reads settings and notes what is wrong with them.
 pub(super) struct Reader<'a> {
@@ -25,7 +26,7 @@ impl<'a> Reader<'a> {
     pub(super) fn get<T>(&mut self, key: &Key<T>, from: &[Option<&Section>], names: &Names<'_>) -> Option<T> {
         let setting = from.iter().flatten().find_map(|section| section.get(key.name))?;
         self.read.insert(setting.spot.order);
-        match expanded(setting, key, names, self.env).and_then(|text| (key.read)(&text)) {
+        match expanded(setting, key, names, self.env).and_then(|text| (key.read)(text.trim())) {
             Ok(value) => Some(value),
             Err(wrong) => {
                 self.findings.fault(&setting.spot, explained(setting, wrong));
@@ -50,10 +51,8 @@ impl<'a> Reader<'a> {
             for setting in section.settings.iter().filter(|setting| !self.read.contains(&setting.spot.order))
             {
                 let Some(key) = keys::known(kind, &setting.key) else { continue };
-                let checked = checked_value(&setting.value)
-                    .and_then(|()| expand(&setting.value, key.expansion(), &names, self.env))
-                    .and_then(|text| key.check(&text));
-                if let Err(wrong) = checked {
+                let checked = expanded(setting, key, &names, self.env);
+                if let Err(wrong) = checked.and_then(|text| key.check(text.trim())) {
                     self.findings.fault(&setting.spot, explained(setting, wrong));
                 }
             }
@@ -61,13 +60,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn expanded<T>(setting: &Setting, key: &Key<T>, names: &Names<'_>, env: Env<'_>) -> Result<String, String> {
-    checked_value(&setting.value)?;
-    expand(&setting.value, key.expansion, names, env)
-}
-
-fn checked_value(value: &str) -> Result<(), String> {
-    if value.trim().is_empty() { Err("no value; give one or remove the key".to_owned()) } else { Ok(()) }
+fn expanded(setting: &Setting, key: &dyn Known, names: &Names<'_>, env: Env<'_>) -> Result<String, String> {
+    let text = expand(&setting.value, key.expansion(), names, env)?;
+    if !text.trim().is_empty() {
+        Ok(text)
+    } else if setting.value.is_empty() {
+        Err(keys::no_value(key.name()).to_owned())
+    } else {
+        Err(format!(
+            "{} comes out empty; set what it refers to or write the value out",
+            value::quoted(&setting.value)
+        ))
+    }
 }
 
 /// What is wrong, with the likely reason where the value shows one.
