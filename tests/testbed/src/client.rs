@@ -85,6 +85,20 @@ impl Client {
         self.set(alias, "ProxyJump", gateway)
     }
 
+    /// As [`Client::add`], for a node that the configuration gives another port than it listens on here. Only
+    /// root can listen on a port as 229; this one is reached whatever port is asked for.
+    ///
+    /// # Errors
+    /// When BusyBox is missing or the files cannot be written.
+    pub fn add_at_any_port(&mut self, alias: &str, node: &impl Node) -> Result<()> {
+        let (address, busybox) = (node.address(), tool::find("busybox")?);
+        let relay = format!("{} nc {} {}", busybox.display(), address.ip(), address.port());
+        self.add(alias, node)?;
+        // The known hosts go by address and port otherwise.
+        self.set(alias, "HostKeyAlias", alias)?;
+        self.set(alias, "ProxyCommand", &relay)
+    }
+
     /// Sets an option of `ssh_config` for an alias, as `ConnectTimeout` or `HostName`.
     ///
     /// # Errors
@@ -114,6 +128,9 @@ impl Client {
             }
             writeln!(config, "    HostName {}\n    Port {}\n", host.address.ip(), host.address.port())?;
             if let Some(key) = &host.host_key {
+                if let Some(name) = host.options.get("HostKeyAlias") {
+                    writeln!(known_hosts, "{name} {}", key.trim_end())?;
+                }
                 writeln!(known_hosts, "[{}]:{} {}", host.address.ip(), host.address.port(), key.trim_end())?;
             }
         }

@@ -8,6 +8,7 @@
 
 pub mod broken;
 pub mod client;
+pub mod demo;
 pub mod dropbear;
 pub mod exporter;
 pub mod http;
@@ -21,6 +22,7 @@ pub mod tool;
 pub mod tree;
 
 pub use client::{Client, Node};
+pub use demo::Demo;
 pub use dropbear::Dropbear;
 pub use exporter::Exporter;
 pub use login::{Login, Shell, Userland};

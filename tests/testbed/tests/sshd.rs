@@ -132,6 +132,15 @@ fn node_behind_another_is_reached_through_it() {
 }
 
 #[test]
+fn node_at_any_port_is_reached_at_another() {
+    let mut client = Client::new().unwrap();
+    let node = Sshd::start(&client, Login::default()).unwrap();
+    client.add_at_any_port("NODE", &node).unwrap();
+    let output = client.ssh_command().unwrap().args(["-n", "-p", "229", "NODE", "echo in"]).output().unwrap();
+    assert_eq!(output.stdout, b"in\n", "{output:?}");
+}
+
+#[test]
 fn listener_and_connections_end_separately() {
     let (client, node) = node(Login::default());
     let mut ssh = running(&client, &node);

@@ -1,0 +1,55 @@
+# Tests and the demo use one build, the debug one. Nothing needs to be installed before but Rust.
+
+CARGO  ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PREFIX ?= /usr/local
+
+.DEFAULT_GOAL := help
+# cc, which tools installs, is what build links with; and cargo uses all cores anyway.
+.NOTPARALLEL:
+.PHONY: help tools build demo test format lint units check-demo bench deny install
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: tools build ## four hubs on real nodes, the exporter and Prometheus, until Ctrl-C
+	@$(TARGET)/debug/demo
+
+# The first step that fails is named, and ends it.
+test: tools ## everything: format, lints, unit, integration and end-to-end tests
+	@for step in format lint units check-demo; do \
+	    printf '\n== make %s\n' $$step; \
+	    $(MAKE) --no-print-directory $$step || { printf '\n== FAILED: make %s\n' $$step >&2; exit 1; }; \
+	done
+	@printf '\n== all passed\n'
+
+format: ## is the code laid out as cargo fmt does?
+	$(CARGO) fmt --all --check
+
+lint: ## clippy, warnings being errors
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+units: tools ## cargo test; the failures stand together at its end
+	$(CARGO) test --locked --workspace --no-fail-fast
+
+check-demo: tools build ## the demo without a person: does Prometheus see what was put on the nodes?
+	$(TARGET)/debug/demo --check
+
+tools: ## installs, by apt, the programs that tests and demo run and that are missing
+	@sh tests/testbed/install-tools.sh
+
+build: ## the program and the demo
+	@command -v $(CARGO) >/dev/null 2>&1 || { echo 'there is no cargo here; install Rust: https://rustup.rs' >&2; exit 1; }
+	$(CARGO) build --locked --workspace
+
+bench: tools ## the benchmarks, in release mode
+	$(CARGO) bench --locked
+
+deny: ## licences, advisories and sources of the dependencies, as deny.toml says
+	@command -v cargo-deny >/dev/null 2>&1 || { echo 'missing cargo-deny: cargo install --locked cargo-deny' >&2; exit 1; }
+	$(CARGO) deny check
+
+install: ## the program, in release mode, into $(PREFIX)/bin, and the systemd unit beside it
+	$(CARGO) build --locked --release --bin scm-backup-exporter
+	install -D -m 755 $(TARGET)/release/scm-backup-exporter $(DESTDIR)$(PREFIX)/bin/scm-backup-exporter
+	install -D -m 644 deploy/scm-backup-exporter.service $(DESTDIR)$(PREFIX)/lib/systemd/system/scm-backup-exporter.service

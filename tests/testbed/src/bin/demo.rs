@@ -1,0 +1,69 @@
+//! `make demo`: the whole pipeline on this machine, to look at and to break.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use testbed::{Demo, Result, demo};
+
+const USAGE: &str = "usage: demo [--check] [--exporter PATH]
+
+  --check          show what Prometheus sees, hold it against what was made, and end
+  --exporter PATH  the scm-backup-exporter to run, unless it is beside this program";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let (mut check, mut program) = (false, None);
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--check" => check = true,
+            "--exporter" => program = Some(PathBuf::from(arguments.next().context(USAGE)?)),
+            "-h" | "--help" => {
+                println!("{USAGE}");
+                return Ok(());
+            }
+            _ => bail!("unknown argument {argument}\n{USAGE}"),
+        }
+    }
+    let program = match program {
+        Some(path) => path.canonicalize().with_context(|| format!("no exporter at {}", path.display()))?,
+        None => env::current_exe()?.with_file_name("scm-backup-exporter"),
+    };
+    if check { run_check(&program) } else { run_until_signal(&program) }
+}
+
+fn run_check(program: &std::path::Path) -> Result<()> {
+    let demo = Demo::start(program, 2)?;
+    let rows = demo.wait_for_rows()?;
+    print!("{}", demo::table(&rows));
+    demo::check(&rows)?;
+    demo.end()?;
+    println!("demo: as it was made");
+    Ok(())
+}
+
+fn run_until_signal(program: &std::path::Path) -> Result<()> {
+    // From here on a signal is kept, so that one that comes early ends in order, too.
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    println!("starting four nodes, the exporter and Prometheus ...");
+    let demo = Demo::start(program, 15)?;
+    println!("\n{}\nThe first scrape comes within 15 s. Ctrl-C ends everything.\n", demo.guide());
+    signals.forever().next();
+    println!("ending ...");
+    demo.end()?;
+    println!("nothing is left");
+    Ok(())
+}
