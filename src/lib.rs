@@ -13,4 +13,6 @@ pub mod report;
 
 pub mod verdict;
 
+pub mod table;
+
 pub mod human;
