@@ -13,6 +13,8 @@ pub mod report;
 
 pub mod verdict;
 
+pub mod table;
+
 pub mod human;
 
 pub mod probe;

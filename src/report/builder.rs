@@ -118,6 +118,7 @@ impl Builder {
             repos: looked_at()
                 .filter_map(|holding| Some((holding.repo.clone(), holding.summary(&zone)?)))
                 .collect(),
+            zone,
             root: self.root,
             records: self.records,
             rejects: self.rejects,

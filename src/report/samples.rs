@@ -20,6 +20,10 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or_default()
 }
 
+fn zone() -> TimeZone {
+    TimeZone::get("Asia/Shanghai").unwrap_or(TimeZone::UTC)
+}
+
 /// Node C of hub C2, in Shanghai's zone, with default limits, expecting nothing by name.
 pub(crate) fn target() -> Target {
     Target {
@@ -39,7 +43,7 @@ pub(crate) fn target() -> Target {
             verbose: false,
         },
         root: "$SCM_FOLD/backup/cms02".into(),
-        timezone: TimeZone::get("Asia/Shanghai").ok(),
+        timezone: Some(zone()),
         expected: None,
         limits: Limits::default(),
         repo_limits: BTreeMap::new(),
@@ -57,6 +61,7 @@ pub(crate) fn report<const N: usize>(repos: [(&str, RepoSummary); N]) -> Report 
         method: Method::Printf,
         root: "/data/backup/cms02".into(),
         clock_offset: 0.0,
+        zone: zone(),
         records: repos.values().map(|found| found.count).sum(),
         repos,
         rejects: Rejects::default(),

@@ -63,14 +63,14 @@ fn newest(found: &RepoSummary, limits: &Limits) -> Vec<Concern> {
         Verification::Garbled => concerns.push(Concern::Garbled),
         Verification::Verified | Verification::NoSidecars | Verification::Unknown => {}
     }
-    // An empty one is said to be empty; after an empty one nothing is smaller.
-    let previous =
-        found.previous.as_ref().map(|previous| previous.size).filter(|bytes| *bytes > 0 && size > 0);
-    if let (Some(previous), Some(limit)) = (previous, limits.min_size_ratio)
-        && (size as f64 / previous as f64) < limit
+    // What is empty is said to be empty, not to have shrunk too.
+    if let (Some(ratio), Some(limit), Some(previous)) =
+        (found.size_ratio(), limits.min_size_ratio, &found.previous)
+        && size > 0
+        && ratio < limit
     {
         let verified = found.verification == Verification::Verified;
-        concerns.push(Concern::Shrunk { size, previous, limit, verified });
+        concerns.push(Concern::Shrunk { size, previous: previous.size, limit, verified });
     }
     concerns
 }
