@@ -73,11 +73,7 @@ impl Exporter {
         let mut sightings = Vec::new();
         if parts.nodes {
             sightings = self.prober.sightings(scope);
-            let is_meant = |name: &String| match scope {
-                Scope::All => true,
-                Scope::Hub(hub) | Scope::Node(hub, _) => name == hub,
-            };
-            hubs = self.prober.inventory().hubs.into_values().filter(|hub| is_meant(&hub.name)).collect();
+            hubs = self.prober.inventory().hubs.into_values().filter(|hub| scope.holds(&hub.name)).collect();
         }
         let exporter = parts.exporter.then(|| metrics::Exporter {
             version: env!("CARGO_PKG_VERSION"),

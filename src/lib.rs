@@ -1,28 +1,22 @@
 //! A Prometheus exporter that looks, over SSH, at the nodes that hold the backup tarballs of hub
 //! servers, and says how big, how many and how old they are, and whether they can be trusted.
 //!
-//! The modules stand in the order in which data flows through them; it flows one way.
-
-pub mod inventory;
+//! The modules stand in the order in which data flows through them; it flows one way. `ARCHITECTURE.md` has
+//! the picture.
 
 pub mod config;
-
-pub mod listing;
-
-pub mod report;
-
-pub mod verdict;
-
-pub mod table;
-
-pub mod human;
-
+pub mod inventory;
 pub mod probe;
 
+pub mod listing;
+pub mod report;
+pub mod verdict;
+
+pub mod human;
 pub mod metrics;
+pub mod table;
 
 pub mod exporter;
-
 pub mod http;
 
 pub mod command;

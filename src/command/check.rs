@@ -1,7 +1,82 @@
-//! `check`.
+//! `check`: is the configuration sound, and does every node answer?
+
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-pub(super) fn run(files: &[PathBuf], _live: bool) -> ExitCode {
-    let _ = super::load(files);
-    ExitCode::SUCCESS
+
+use jiff::Timestamp;
+
+use super::round::probe_once;
+use crate::config::{self, Loaded};
+use crate::inventory::Inventory;
+use crate::probe::{Scope, Sighting};
+use crate::verdict;
+
+/// Prints every fault and warning; with `live`, what every node answers too.
+pub(super) fn run(files: &[PathBuf], live: bool) -> ExitCode {
+    let outcome = super::load(files);
+    let printed = super::print(config::check_text(&outcome).as_bytes());
+    match outcome {
+        Err(_) => ExitCode::FAILURE,
+        Ok(Loaded { inventory, .. }) if live => check_nodes(inventory),
+        Ok(_) => printed,
+    }
+}
+
+fn check_nodes(inventory: Inventory) -> ExitCode {
+    let sightings = match probe_once(inventory, &Scope::All) {
+        Ok(sightings) => sightings,
+        Err(error) => return super::fail(error, 1),
+    };
+    let mut text = String::from("\n");
+    for sighting in &sightings {
+        describe(&mut text, sighting);
+    }
+    let failed = sightings.iter().filter(|sighting| !is_complete(sighting)).count();
+    // Writing to a String cannot fail.
+    let _ = match failed {
+        0 => writeln!(text, "ok: every target gave a complete listing"),
+        _ => writeln!(text, "not ok: {failed} of {} targets gave no complete listing", sightings.len()),
+    };
+    let printed = super::print(text.as_bytes());
+    if failed > 0 { ExitCode::FAILURE } else { printed }
+}
+
+fn is_complete(sighting: &Sighting) -> bool {
+    sighting.last.as_ref().is_some_and(|last| last.failure.is_none())
+}
+
+/// What one target answered, and what is to be done if that is not all well.
+fn describe(text: &mut String, sighting: &Sighting) {
+    let target = &sighting.target;
+    let _ = writeln!(text, "hub {} on node {} ({}):", target.hub, target.node, target.connection);
+    if let Some(last) = &sighting.last {
+        if let Some(failure) = &last.failure {
+            let _ = writeln!(text, "  {}: {failure}", failure.reason);
+            let _ = writeln!(text, "  to do: {}", failure.advice(target));
+        }
+        let list = last.phases.list.map(|list| format!(", listing took {:.2} s", list.as_secs_f64()));
+        let connect = last.phases.connect.as_secs_f64();
+        let _ = writeln!(text, "  connecting took {connect:.2} s{}", list.unwrap_or_default());
+    }
+    let Some(report) = &sighting.report else { return };
+    let _ = writeln!(
+        text,
+        "  {} holds {} tarballs of {} repos (listed with {})",
+        report.root,
+        report.records,
+        report.repos.len(),
+        report.method.as_str()
+    );
+    if report.rejects.count > 0 {
+        let first = report.rejects.first.join("; ");
+        let _ = writeln!(text, "  {} names do not fit the layout, the first: {first}", report.rejects.count);
+    }
+    let verdict = verdict::judge(target, report, Timestamp::now());
+    for note in &verdict.notes {
+        let _ = writeln!(text, "  {}: {note}", note.status());
+    }
+    for (repo, said) in verdict.repos.iter().filter(|(_, said)| !said.concerns.is_empty()) {
+        let _ = writeln!(text, "  {}: {repo}: {}", said.status, said.words().join("; "));
+    }
 }

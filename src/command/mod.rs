@@ -4,6 +4,7 @@ mod authorized_key;
 mod check;
 mod logging;
 mod probe;
+mod round;
 mod serve;
 
 use std::ffi::OsString;

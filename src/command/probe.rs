@@ -1,6 +1,98 @@
-//! `probe`.
+//! `probe`: one round by hand, and its outcome as tables, JSON or metrics.
+
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-pub(super) fn run(_files: &[PathBuf], _h: Option<String>, _n: Option<String>, _o: super::Output) -> ExitCode {
-    ExitCode::SUCCESS
+
+use jiff::Timestamp;
+
+use super::Output;
+use super::round::{probe_once, tables};
+use crate::inventory::Inventory;
+use crate::metrics::{self, Format, Snapshot};
+use crate::probe::{Scope, Sighting};
+use crate::table::{self, Look, State};
+
+/// Exit status when it could not be looked.
+const COULD_NOT_LOOK: u8 = 3;
+
+/// Probes what is meant and prints it.
+pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, output: Output) -> ExitCode {
+    let inventory = match super::load(files) {
+        Ok(loaded) => loaded.inventory,
+        Err(faults) => {
+            return super::fail(format_args!("the configuration has faults\n{faults}"), COULD_NOT_LOOK);
+        }
+    };
+    let scope = match scope(&inventory, hub, node) {
+        Ok(scope) => scope,
+        Err(error) => return super::fail(error, super::USAGE),
+    };
+    let sightings = match probe_once(inventory.clone(), &scope) {
+        Ok(sightings) => sightings,
+        Err(error) => return super::fail(error, COULD_NOT_LOOK),
+    };
+    let now = Timestamp::now();
+    let round = tables(&inventory, &sightings, now);
+    let text = match output {
+        Output::Table => Ok(table::text(&round, look())),
+        Output::Json => table::json(&round).map(|json| json + "\n").map_err(|error| error.to_string()),
+        Output::Openmetrics => open_metrics(inventory, &scope, sightings, now),
+    };
+    match text {
+        Ok(text) => {
+            let printed = super::print(text.as_bytes());
+            if printed == ExitCode::SUCCESS { ExitCode::from(status(round.state)) } else { printed }
+        }
+        Err(error) => super::fail(error, COULD_NOT_LOOK),
+    }
+}
+
+fn scope(inventory: &Inventory, hub: Option<String>, node: Option<String>) -> Result<Scope, String> {
+    let Some(hub) = hub else { return Ok(Scope::All) };
+    let names = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>().join(", ");
+    let Some(known) = inventory.hubs.get(&hub) else {
+        let known = names(inventory.hubs.keys().collect());
+        return Err(format!("no hub {hub:?} is configured; there are {known}"));
+    };
+    match node {
+        None => Ok(Scope::Hub(hub)),
+        Some(node) if known.targets.contains_key(&node) => Ok(Scope::Node(hub, node)),
+        Some(node) => {
+            let known = names(known.targets.keys().collect());
+            Err(format!("hub {hub:?} has no node {node:?}; there are {known}"))
+        }
+    }
+}
+
+/// Colour and width as standard output has them; `NO_COLOR` and `CLICOLOR_FORCE` are heeded.
+fn look() -> Look {
+    let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    let width = if io::stdout().is_terminal() { terminal_width() } else { None };
+    Look { colour, width }
+}
+
+fn terminal_width() -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
+}
+
+fn open_metrics(
+    inventory: Inventory,
+    scope: &Scope,
+    sightings: Vec<Sighting>,
+    now: Timestamp,
+) -> Result<String, String> {
+    let hubs = inventory.hubs.into_values().filter(|hub| scope.holds(&hub.name)).collect();
+    let snapshot = Snapshot { now, hubs, sightings, exporter: None };
+    metrics::encode(snapshot, Format::OpenMetrics).map_err(|_| "cannot encode the metrics".to_owned())
+}
+
+fn status(state: State) -> u8 {
+    match state {
+        State::Ok => 0,
+        State::Warn => 1,
+        State::Alarm => 2,
+        State::Unseen => COULD_NOT_LOOK,
+    }
 }

@@ -99,6 +99,16 @@ pub enum Scope {
     Node(String, String),
 }
 
+impl Scope {
+    /// Whether something of this hub is meant.
+    pub fn holds(&self, hub: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Hub(meant) | Self::Node(meant, _) => hub == meant,
+        }
+    }
+}
+
 impl Prober {
     /// A prober of an inventory, with at most `max_concurrent` probes at once.
     pub fn new(inventory: Inventory, dir: RuntimeDir, max_concurrent: usize) -> Self {
@@ -190,10 +200,8 @@ impl Prober {
 
     fn slots(&self, scope: &Scope) -> Vec<Arc<Slot>> {
         let table = self.table();
-        let is_meant = |(hub, node): &(String, String)| match scope {
-            Scope::All => true,
-            Scope::Hub(meant) => hub == meant,
-            Scope::Node(meant, meant_node) => hub == meant && node == meant_node,
+        let is_meant = |(hub, node): &(String, String)| {
+            scope.holds(hub) && !matches!(scope, Scope::Node(_, meant) if node != meant)
         };
         table.slots.iter().filter(|(key, _)| is_meant(key)).map(|(_, slot)| slot.clone()).collect()
     }

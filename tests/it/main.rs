@@ -3,5 +3,7 @@
 
 mod world;
 
+mod by_hand;
+
 mod scrape;
 mod sessions;

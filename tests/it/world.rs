@@ -91,11 +91,6 @@ impl World {
     pub fn serve(&self, config: &Path) -> Exporter {
         Exporter::start(program(), &[config]).unwrap()
     }
-
-    /// Runs the program by hand.
-    pub fn by_hand(&self, config: &Path, args: &[&str]) -> Output {
-        by_hand(config, args)
-    }
 }
 
 /// The program under test.

@@ -1,0 +1,93 @@
+//! One round by hand: every target meant is probed once, with progress shown to whoever waits.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::inventory::Inventory;
+use crate::probe::runtime_dir::{RuntimeDir, RuntimeDirError};
+use crate::probe::{Prober, Scope, Sighting};
+use crate::table::{Failure, HubView, NodeView, Round};
+use crate::verdict;
+
+/// Probes at once. By hand there is nobody else to be kept waiting.
+const MAX_CONCURRENT: usize = 64;
+
+/// Why there was no round.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RoundError {
+    #[error(transparent)]
+    RuntimeDir(#[from] RuntimeDirError),
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Probes the targets in scope once. Every ssh process is gone when it returns.
+pub(super) fn probe_once(inventory: Inventory, scope: &Scope) -> Result<Vec<Sighting>, RoundError> {
+    let dir = RuntimeDir::create()?;
+    super::runtime()?.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let prober = Arc::new(Prober::new(inventory, dir, MAX_CONCURRENT));
+        let outcome = tokio::select! {
+            () = probe_all(&prober, scope) => Ok(prober.sightings(scope)),
+            _ = interrupt.recv() => Err(RoundError::Interrupted),
+            _ = terminate.recv() => Err(RoundError::Interrupted),
+        };
+        prober.close().await;
+        outcome
+    })
+}
+
+async fn probe_all(prober: &Arc<Prober>, scope: &Scope) {
+    let targets: Vec<_> = prober.sightings(scope).into_iter().map(|sighting| sighting.target).collect();
+    // A single node needs no bar; where standard error is no terminal none is drawn.
+    let bar = if targets.len() > 1 { ProgressBar::new(targets.len() as u64) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("probing nodes {bar:30} {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let mut probes = JoinSet::new();
+    for target in targets {
+        let prober = prober.clone();
+        probes.spawn(async move {
+            prober.probe(&Scope::Node(target.hub.clone(), target.node.clone()), None).await;
+            format!("hub {} on {}", target.hub, target.node)
+        });
+    }
+    while let Some(done) = probes.join_next().await {
+        bar.inc(1);
+        if let Ok(done) = done {
+            bar.set_message(done);
+        }
+    }
+    bar.finish_and_clear();
+}
+
+/// The tables of what was seen.
+pub(super) fn tables(inventory: &Inventory, sightings: &[Sighting], now: Timestamp) -> Round {
+    let node = |sighting: &Sighting| {
+        let report = sighting.report.as_deref();
+        let verdict = report.map(|report| verdict::judge(&sighting.target, report, now));
+        let failure = sighting.last.as_ref().and_then(|last| last.failure.as_ref()).map(|failure| Failure {
+            reason: failure.reason.to_string(),
+            message: failure.to_string(),
+            advice: Some(failure.advice(&sighting.target)),
+        });
+        NodeView::new(&sighting.target, report.zip(verdict.as_ref()), failure, now)
+    };
+    let hub = |name: &String| {
+        let nodes: Vec<_> = sightings.iter().filter(|seen| seen.target.hub == *name).map(node).collect();
+        (!nodes.is_empty()).then_some(nodes)
+    };
+    let views =
+        inventory.hubs.iter().filter_map(|(name, configured)| Some(HubView::new(configured, hub(name)?)));
+    Round::new(views.collect())
+}

@@ -1,0 +1,78 @@
+//! The program by hand: tables, JSON, metrics, exit statuses.
+
+use crate::world::{World, by_hand};
+
+#[test]
+fn round_by_hand_shows_the_state_in_words_and_in_the_exit_status() {
+    let mut world = World::new();
+    let good = world.good_tree("N1", "srv1");
+    let bad = world.good_tree("N2", "srv1");
+    bad.drop_repo("tracs/env").unwrap();
+    let (_one, _two) = (world.sshd("N1"), world.sshd("N2"));
+    let config = world.hub("A", "srv1").write("A = N1 N2", "");
+
+    let output = by_hand(&config, &["probe", "A", "N1"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("ok      svn/env"), "{text}");
+
+    let output = by_hand(&config, &["probe"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("missing: expected, none held"), "{text}");
+
+    good.repo("svn/env", &testbed::tree::Nights::of_size(50_000_000).revision(3591).count(40)).unwrap();
+    assert_eq!(by_hand(&config, &["probe", "A", "N1"]).status.code(), Some(1));
+    let metrics = by_hand(&config, &["probe", "A", "N1", "--output", "openmetrics"]);
+    let metrics = String::from_utf8(metrics.stdout).unwrap();
+    assert!(
+        metrics.contains("\nscm_backup_tarballs{hub=\"A\",node=\"N1\",repo=\"svn/env\"} 40\n"),
+        "{metrics}"
+    );
+    assert!(metrics.ends_with("# EOF\n"));
+    let json = by_hand(&config, &["probe", "--output", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["hubs"][0]["nodes"][0]["node"], "N2");
+    assert_eq!(json["state"], "alarm");
+}
+
+#[test]
+fn node_that_cannot_be_looked_at_is_status_3_with_what_to_do() {
+    let mut world = World::new();
+    let nobody = testbed::broken::refused().unwrap();
+    world.know("N1", &nobody);
+    let config = world.hub("A", "srv1").write("A = N1", "");
+    let output = by_hand(&config, &["probe"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(
+        text.contains("Connection refused") && text.contains("to do: see whether the node is up"),
+        "{text}"
+    );
+}
+
+#[test]
+fn name_that_is_not_configured_is_a_wrong_command_line() {
+    let mut world = World::new();
+    let config = world.hub("A", "srv1").write("A = N1", "");
+    let output = by_hand(&config, &["probe", "B"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: no hub \"B\" is configured; there are A\n");
+}
+
+#[test]
+fn live_check_says_what_every_node_answered() {
+    let mut world = World::new();
+    world.good_tree("N1", "srv1");
+    let _one = world.sshd("N1");
+    let nobody = testbed::broken::refused().unwrap();
+    world.know("N2", &nobody);
+    let config = world.hub("A", "srv1").write("A = N1 N2", "");
+    let output = by_hand(&config, &["check", "--live"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("holds 14 tarballs of 2 repos (listed with printf)"), "{text}");
+    assert!(text.contains("connect: ssh: connect to host"), "{text}");
+    assert!(text.contains("not ok: 1 of 2 targets gave no complete listing"), "{text}");
+    assert_eq!(by_hand(&config, &["check"]).status.code(), Some(0));
+}
