@@ -5,8 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::process::Signal;
-use testbed::{Exporter, exporter, poll};
+use testbed::{Exporter, Signal, exporter, poll};
 
 /// A program of this text, which says that it listens, in colour.
 fn stand_in(directory: &Path, text: &str) -> PathBuf {
