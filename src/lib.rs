@@ -12,3 +12,17 @@ pub mod listing;
 pub mod report;
 
 pub mod verdict;
+
+pub mod table;
+
+pub mod human;
+
+pub mod probe;
+
+pub mod metrics;
+
+pub mod exporter;
+
+pub mod http;
+
+pub mod command;

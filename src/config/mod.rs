@@ -1,1 +1,106 @@
-//! From configuration files to an [`Inventory`](crate::inventory::Inventory).
+//! From configuration files to an [`Inventory`].
+//!
+//! The way there: `lines` and `ini` read the text, `roster` reads `[HUB]`, `sections` sorts and merges
+//! what the files say, and `resolve` turns it into values. No step stops at a fault: each notes what is wrong
+//! and goes on, so that one run names every fault. Nothing here looks at the environment or at a clock; the
+//! environment is handed in.
+
+mod check;
+mod expand;
+mod finding;
+mod ini;
+mod keys;
+mod lines;
+mod nearest;
+mod resolve;
+mod roster;
+mod sections;
+mod tag;
+mod value;
+
+use std::path::{Path, PathBuf};
+
+use crate::inventory::Inventory;
+use finding::{Findings, Spot};
+
+pub use check::check_text;
+pub use finding::{Faults, Finding};
+
+/// A configuration that can be worked with.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What is to be looked at.
+    pub inventory: Inventory,
+    /// What somebody should know, in the order of the files.
+    pub warnings: Vec<Finding>,
+}
+
+/// Reads the files, of which later ones add to earlier ones.
+///
+/// `env` gives the value of an environment variable, or `None` when it is not set.
+///
+/// # Errors
+/// Every fault of every file, a file that cannot be read among them.
+pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Faults> {
+    let mut findings = Findings::default();
+    let mut sources = Vec::with_capacity(files.len());
+    for (position, file) in files.iter().enumerate() {
+        let text = match std::fs::read(file) {
+            Ok(bytes) => utf8(bytes),
+            Err(error) => Err(format!("cannot be read: {error}; check the path and its permissions")),
+        };
+        let text = text.unwrap_or_else(|wrong| {
+            findings.broken(&Spot::file(file, position), wrong);
+            String::new()
+        });
+        sources.push((file.clone(), text));
+    }
+    understand(&sources, env, findings)
+}
+
+/// As [`load`], from texts that are at hand already, each with the path to be named in messages.
+///
+/// # Errors
+/// Every fault of every text.
+pub fn parse(sources: &[(PathBuf, String)], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Faults> {
+    understand(sources, env, Findings::default())
+}
+
+fn understand(
+    sources: &[(PathBuf, String)],
+    env: &dyn Fn(&str) -> Option<String>,
+    mut findings: Findings,
+) -> Result<Loaded, Faults> {
+    let first = sources.first().map_or(Path::new("--config.file"), |(file, _)| file);
+    let first = Spot::file(first, 0);
+    if sources.is_empty() {
+        findings.broken(&first, "names no file; give it the path of a configuration file");
+    }
+    let mut written = Vec::with_capacity(sources.len());
+    for (position, (file, text)) in sources.iter().enumerate() {
+        let (sections, mistakes) = ini::parse(text);
+        for mistake in mistakes {
+            let spot = Spot::file(file, position).line(mistake.line);
+            match mistake.hides {
+                ini::Hidden::Section => findings.broken(&spot, mistake.text),
+                ini::Hidden::Setting(header) => findings.damaged(&spot, header, mistake.text),
+                ini::Hidden::Nothing => findings.fault(&spot, mistake.text),
+            }
+        }
+        written.push((file.as_path(), sections));
+    }
+    let headed = sections::headed(&written);
+    let roster = roster::read(&headed, &first, env, &mut findings);
+    let sections = sections::sort(headed, &roster, &mut findings);
+    let inventory = resolve::inventory(&roster, &sections, env, &mut findings);
+    let warnings = findings.finish()?;
+    Ok(Loaded { inventory, warnings })
+}
+
+fn utf8(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
+        format!("line {line}: not UTF-8; save the file as UTF-8")
+    })
+}

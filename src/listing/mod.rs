@@ -2,13 +2,59 @@
 //!
 //! Nothing a node prints is trusted: every number is bounded, a name may hold any byte but a newline, and a
 //! reply without its end mark is an error, never a short listing.
+//!
+//! # How a listing is asked for
+//! [`Request`] holds a root and a time limit. [`Request::command`] is what the node's login shell is given: the
+//! constant words `sh -s NONCE KEY`, which every login shell understands, while [`Request::script`] goes to its
+//! standard input. Where `authorized_keys` forces a command ([`authorized_key_options`]), the node runs the
+//! script it holds, ignores standard input, and takes NONCE and KEY from `SSH_ORIGINAL_COMMAND`. KEY names one of
+//! the roots that the line allows; the holder of the key can ask for no other. A client need not know which of
+//! the two a node does, but must not mind when a node leaves standard input unread.
+//!
+//! # The grammar of version 1
+//! ```text
+//! reply   = noise begin root [room] record* [count] end noise
+//!         | noise fail noise
+//! begin   = MARK " BEGIN list=" ("printf" / "stat") " awk=" yesno " bounded=" yesno
+//!           " epoch=" SECONDS " utc=" ("+" / "-") HHMM
+//! root    = "R " PATH                                 real path of the root
+//! room    = "S " KIB " " KIB                          size and available room, of df
+//! record  = "F " BYTES " " SECONDS " " PATH           tarball and its mtime
+//!         | "D " BYTES " " SECONDS " " text " " PATH  sidecar and its mtime
+//!         | "L " PATH "//" TARGET                     `last` link
+//!         | "K " SECONDS " " PATH                     LOCKED directory; nothing beneath it is listed
+//!         | "X"                                       a newline in a name or link, passed over
+//! text    = "-"                                       not read: no awk, 64 KiB or more, unreadable
+//!         | LENGTH " " BYTE*LENGTH                    at most 512 bytes; lines joined by a space, tabs and
+//!                                                     carriage returns as a space, what does not print as "?"
+//! count   = "N " RECORDS                              there if awk=yes
+//! end     = MARK " END find=" STATUS [" stat=" STATUS] [" awk=" STATUS]
+//!           " denied=" N " vanished=" N " other=" N [" complaint=" TEXT]
+//! fail    = MARK " FAIL " CODE                        see FailCode
+//! MARK    = "scm-backup-listing 1 " NONCE
+//! ```
+//! Each is a line. An empty line stands before each mark, so that noise without a newline, or a path that a
+//! killed `find` left unfinished, cannot hide it. A path lies below the root, without `./`; it never holds `//`,
+//! which is what ends it before a link's target. `denied` and `vanished` count complaints that make a listing
+//! partial; `other` counts those that make it worthless, and `complaint` is the first of them.
+
+mod error;
+mod fields;
+mod parser;
+mod request;
+#[cfg(test)]
+mod tests;
+
+pub use error::{FailCode, ListingError, Tool};
+pub use parser::Parser;
+pub use request::{Request, authorized_key_options};
 
 /// One fact of a listing, borrowed from the bytes as they stream past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record<'a> {
     /// The listing has begun.
     Begin(Begin),
-    /// Where the root really lies on the node; bytes that do not print are already `?`.
+    /// Where the root really lies on the node: any bytes but a newline.
     Root(&'a [u8]),
     /// Room on the file system of the root.
     Filesystem {
@@ -34,8 +80,8 @@ pub enum Record<'a> {
         mtime: i64,
         /// Path below the root, without a leading `./`.
         path: &'a [u8],
-        /// Its text on one line, bytes that do not print as `?`; `None` when it was not read (too large, not
-        /// readable, or no `awk` on the node).
+        /// The first 512 bytes of its text on one line, what does not print as `?`; `None` when it was not read
+        /// (too large, not readable, or no `awk` on the node).
         content: Option<&'a [u8]>,
     },
     /// A `last` link.
@@ -52,7 +98,8 @@ pub enum Record<'a> {
         /// Path below the root.
         path: &'a [u8],
     },
-    /// A name with a newline in it, which was passed over with all that lies beneath.
+    /// A name with a newline in it, which was passed over with all that lies beneath; or a `last` link whose
+    /// target has one.
     NewlineInName,
 }
 
@@ -63,6 +110,8 @@ pub struct Begin {
     pub method: Method,
     /// Whether the node could read sidecars (has an `awk`).
     pub reads_sidecars: bool,
+    /// Whether the node ends the walk by itself once the time limit is over (has a `timeout` that works).
+    pub bounded: bool,
     /// The node's clock, seconds since the epoch.
     pub epoch: i64,
     /// The node's offset from UTC in seconds, east positive.

@@ -1,11 +1,27 @@
 //! What a probe found out: a listing, summarised per repo in memory that grows with repos, not with tarballs.
+//!
+//! All of it is pure: no clock, no input or output.
+
+mod builder;
+#[cfg(test)]
+mod builder_tests;
+mod holding;
+mod layout;
+#[cfg(test)]
+pub(crate) mod samples;
+mod sidecar;
+mod stamp;
+mod zone_shift;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::inventory::Repo;
 use crate::listing::Method;
+
+pub use builder::Builder;
 
 /// What one complete or nearly complete listing of a target says.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +34,8 @@ pub struct Report {
     pub root: String,
     /// The node's clock less ours, in seconds.
     pub clock_offset: f64,
+    /// The zone that the stamps were read in: the hub's, or else the node's own offset from UTC.
+    pub zone: TimeZone,
     /// The repos found, of those that are looked at.
     pub repos: BTreeMap<Repo, RepoSummary>,
     /// Tarballs read, of all repos.
@@ -81,6 +99,25 @@ pub enum Verification {
     },
     /// The sidecar cannot be understood.
     Garbled,
+}
+
+impl Verification {
+    /// Whether the newest tarball's sidecar is there and gives its size; `None` when nothing is known.
+    pub fn verified(self) -> Option<bool> {
+        match self {
+            Self::Verified => Some(true),
+            Self::Missing | Self::Contradicted { .. } | Self::Garbled => Some(false),
+            Self::NoSidecars | Self::Unknown => None,
+        }
+    }
+}
+
+impl RepoSummary {
+    /// The newest tarball's size over the previous one's; `None` without a previous one that has a size.
+    pub fn size_ratio(&self) -> Option<f64> {
+        let previous = self.previous.as_ref().filter(|previous| previous.size > 0)?;
+        Some(self.newest.size as f64 / previous.size as f64)
+    }
 }
 
 /// Names that do not fit the layout.

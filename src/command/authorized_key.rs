@@ -1,0 +1,75 @@
+//! `authorized-key`: the line that lets the probe in and nothing else.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::inventory::{Connection, Inventory, Target};
+use crate::listing::authorized_key_options;
+use crate::probe::request;
+
+/// Prints the line for a node; one node can hold the tarballs of several hubs, and the line allows them all.
+pub(super) fn run(files: &[PathBuf], node: &str, public_key: Option<PathBuf>) -> ExitCode {
+    let inventory = match super::load(files) {
+        Ok(loaded) => loaded.inventory,
+        Err(faults) => return super::fail(format_args!("the configuration has faults\n{faults}"), 1),
+    };
+    match line(&inventory, node, public_key) {
+        Ok(line) => super::print(line.as_bytes()),
+        Err(error) => super::fail(error, 1),
+    }
+}
+
+fn line(inventory: &Inventory, node: &str, public_key: Option<PathBuf>) -> Result<String, String> {
+    let mut by_connection: BTreeMap<&Connection, Vec<&Target>> = BTreeMap::new();
+    for target in inventory.targets().filter(|target| target.node == node) {
+        by_connection.entry(&target.connection).or_default().push(target);
+    }
+    if by_connection.is_empty() {
+        let known: std::collections::BTreeSet<_> =
+            inventory.targets().map(|target| target.node.as_str()).collect();
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(format!("no node {node:?} is configured; there are {known}"));
+    }
+    let mut lines = String::new();
+    for (connection, targets) in by_connection {
+        let file = match &public_key {
+            Some(file) => file.clone(),
+            None => default_public_key(connection)?,
+        };
+        let key = read_public_key(&file)?;
+        let requests: Vec<_> = targets.into_iter().map(request).collect();
+        lines.push_str(&format!("{} {key}\n", authorized_key_options(&connection.shell, &requests)));
+    }
+    Ok(lines)
+}
+
+fn default_public_key(connection: &Connection) -> Result<PathBuf, String> {
+    if let Some(private) = &connection.key_filename {
+        let mut public = private.as_os_str().to_owned();
+        public.push(".pub");
+        return Ok(public.into());
+    }
+    match std::env::var_os("HOME") {
+        Some(home) => Ok(Path::new(&home).join(".ssh/id_ed25519.pub")),
+        None => Err("HOME is not set: name the public key file with --public-key".to_owned()),
+    }
+}
+
+/// The key, as one line. What stands in the file must be a public key, since it is printed.
+fn read_public_key(file: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        format!(
+            "cannot read the public key {}: {error}; make one with `ssh-keygen -t ed25519`, or name the file with --public-key",
+            file.display()
+        )
+    })?;
+    let line = text.trim();
+    let is_public_key =
+        ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| line.starts_with(kind)) && !line.contains('\n');
+    if is_public_key {
+        Ok(line.to_owned())
+    } else {
+        Err(format!("{} does not hold one public key", file.display()))
+    }
+}

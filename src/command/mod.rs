@@ -1,0 +1,176 @@
+//! The command line: what can be asked for, and the exit statuses that answer.
+
+mod authorized_key;
+mod check;
+mod logging;
+mod probe;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Faults, Loaded};
+use crate::exporter::process_env;
+use crate::probe::ssh::guard;
+
+/// Exit status of a wrong command line, as in sysexits.h; 2 is taken by an alarm.
+const USAGE: u8 = 64;
+
+/// Prometheus exporter for off-site backups: looks over SSH at the nodes that hold backup tarballs.
+///
+/// Without a subcommand it serves metrics over HTTP and probes the nodes when it is scraped.
+#[derive(Debug, Parser)]
+#[command(name = "scm-backup-exporter", version, args_conflicts_with_subcommands = false)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    serve: serve::Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// Configuration file; give it again to add further files
+    #[arg(
+        long = "config.file",
+        value_name = "FILE",
+        global = true,
+        default_value = "/etc/scm-backup-exporter/config.ini"
+    )]
+    config_files: Vec<PathBuf>,
+    /// Least severe messages to log: error, warn, info, debug, trace, or a filter as for the tracing library
+    #[arg(long = "log.level", value_name = "LEVEL", global = true, default_value = "info")]
+    log_level: String,
+    /// How messages are written on standard error
+    #[arg(long = "log.format", value_name = "FORMAT", global = true, value_enum, default_value_t)]
+    log_format: logging::LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Load the configuration and report every fault and warning
+    Check {
+        /// Connect to every node too, and say what was found or what to do
+        #[arg(long)]
+        live: bool,
+    },
+    /// Probe once and print the status tables; exit 0 ok, 1 warn, 2 alarm, 3 could not look
+    Probe {
+        /// Only this hub
+        hub: Option<String>,
+        /// Only this node of it
+        node: Option<String>,
+        /// What to print
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Print the line for a node's authorized_keys that allows the probe and nothing else
+    AuthorizedKey {
+        /// The node's tag
+        node: String,
+        /// Public key file; by default that of the node's `key_filename`, or ~/.ssh/id_ed25519.pub
+        #[arg(long, value_name = "FILE")]
+        public_key: Option<PathBuf>,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// What `probe` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// Tables for people
+    #[default]
+    Table,
+    /// JSON
+    Json,
+    /// The metrics, as OpenMetrics
+    Openmetrics,
+}
+
+/// Runs what the command line asks for.
+pub fn run(cli: Cli) -> ExitCode {
+    if let Err(error) = logging::init(&cli.common.log_level, cli.common.log_format) {
+        eprintln!("error: --log.level {:?}: {error}", cli.common.log_level);
+        return ExitCode::from(USAGE);
+    }
+    let files = cli.common.config_files;
+    match cli.command {
+        None => serve::run(files, cli.serve),
+        Some(Command::Check { live }) => check::run(&files, live),
+        Some(Command::Probe { hub, node, output }) => probe::run(&files, hub, node, output),
+        Some(Command::AuthorizedKey { node, public_key }) => authorized_key::run(&files, &node, public_key),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "scm-backup-exporter", &mut script);
+            print(&script)
+        }
+        Some(Command::Man) => {
+            let mut page = Vec::new();
+            match clap_mangen::Man::new(Cli::command()).render(&mut page) {
+                Ok(()) => print(&page),
+                Err(error) => fail(error, 1),
+            }
+        }
+    }
+}
+
+/// Explains a wrong command line, or shows the help that was asked for.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+}
+
+/// Becomes an ssh master; see [`guard`].
+pub fn ssh_master(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let parent = args.next().and_then(|pid| pid.to_str()?.parse().ok());
+    let Some(parent) = parent else {
+        return fail("this subcommand is for the exporter's own use", USAGE);
+    };
+    match guard::become_ssh(parent, args) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fail("terminating, there is no ssh on this machine: apt-get install openssh-client", 255)
+        }
+        Err(error) => fail(format_args!("terminating, cannot become ssh: {error}"), 255),
+    }
+}
+
+/// Loads the configuration, or prints its faults.
+fn load(files: &[PathBuf]) -> Result<Loaded, Faults> {
+    config::load(files, &process_env)
+}
+
+/// Prints on standard output; a reader that has gone away is not our fault.
+fn print(bytes: &[u8]) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            fail(format_args!("cannot write the output: {error}"), 1)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Says what went wrong.
+fn fail(error: impl std::fmt::Display, status: u8) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(status)
+}
+
+/// The runtime everything runs on: one thread, the process's first, which lives as long as the process. The
+/// kernel ties a master to the thread that started it (see [`guard`]), so it must not be one that may end.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

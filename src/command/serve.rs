@@ -1,0 +1,124 @@
+//! Serving: load, bind, serve until asked to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::exporter::Exporter;
+use crate::http::{self, Site};
+use crate::probe::runtime_dir::RuntimeDir;
+
+/// Flags of the server.
+#[derive(Debug, Args)]
+pub(super) struct Flags {
+    /// Address to listen on; give it again to listen on several
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10222")]
+    listen_addresses: Vec<String>,
+    /// Path of the metrics
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
+    telemetry_path: String,
+    /// Scrapes at once; 0 for any number
+    #[arg(long = "web.max-requests", value_name = "N", default_value_t = 100)]
+    max_requests: usize,
+    /// Probes at once
+    #[arg(long = "probe.max-concurrent", value_name = "N", default_value_t = 64)]
+    max_concurrent: usize,
+}
+
+fn telemetry_path(path: &str) -> Result<String, String> {
+    let taken = ["/", "/probe", "/sd"].contains(&path) || path.starts_with("/-/");
+    if path.starts_with('/') && !taken && !path.contains(['?', '#', ' ']) {
+        Ok(path.to_owned())
+    } else {
+        Err("a path such as /metrics is wanted, and none that serves something else".to_owned())
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
+    let loaded = match super::load(&files) {
+        Ok(loaded) => loaded,
+        Err(faults) => return super::fail(format_args!("the configuration has faults\n{faults}"), 1),
+    };
+    let dir = match RuntimeDir::create() {
+        Ok(dir) => dir,
+        Err(error) => return super::fail(error, 1),
+    };
+    raise_file_limit();
+    let exporter = Arc::new(Exporter::new(files, loaded, dir, flags.max_concurrent));
+    let runtime = match super::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return super::fail(error, 1),
+    };
+    runtime.block_on(serve(exporter, flags))
+}
+
+async fn serve(exporter: Arc<Exporter>, flags: Flags) -> ExitCode {
+    let mut listeners = Vec::new();
+    for address in &flags.listen_addresses {
+        match http::bind(address).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => return super::fail(format_args!("cannot listen on {address}: {error}"), 1),
+        }
+    }
+    let stop = CancellationToken::new();
+    let watching = match watch_signals(exporter.clone(), stop.clone()) {
+        Ok(watching) => watching,
+        Err(error) => return super::fail(format_args!("cannot watch for signals: {error}"), 1),
+    };
+    for listener in &listeners {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "listening");
+        }
+    }
+    let site = Arc::new(Site::new(exporter.clone(), flags.telemetry_path, flags.max_requests));
+    let closing = async {
+        stop.cancelled().await;
+        exporter.prober().close().await;
+    };
+    tokio::join!(http::serve(listeners, site, stop.clone()), closing);
+    watching.abort();
+    tracing::info!("stopped");
+    ExitCode::SUCCESS
+}
+
+/// SIGHUP reloads; SIGTERM and SIGINT stop.
+fn watch_signals(
+    exporter: Arc<Exporter>,
+    stop: CancellationToken,
+) -> std::io::Result<tokio::task::JoinHandle<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => {
+                    // What went wrong is in the log; the configuration before stays in force.
+                    let _ = exporter.reload();
+                }
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+        }
+        tracing::info!("stopping");
+        stop.cancel();
+    }))
+}
+
+/// Every session and listing takes a few file descriptors, and the usual soft limit of 1024 is soon reached
+/// with hundreds of nodes.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum || limit.maximum.is_none() {
+        let raised = Rlimit { current: limit.maximum.or(Some(65_536)), maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::debug!(%error, "cannot raise the limit of open files");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What is wrong, and where.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where something stands: as much of file, section and key as there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spot {
+    pub(super) file: PathBuf,
+    section: Option<String>,
+    key: Option<String>,
+    /// Line, counted from 1, where the text could not be read at all.
+    line: Option<usize>,
+    /// File, section and setting by position: findings are shown in this order.
+    pub(super) order: [usize; 3],
+}
+
+impl Spot {
+    /// A whole file, by its path and its position among the files.
+    pub(super) fn file(path: &Path, position: usize) -> Self {
+        Self { file: path.to_owned(), section: None, key: None, line: None, order: [position, 0, 0] }
+    }
+
+    /// A line of this file.
+    pub(super) fn line(self, line: usize) -> Self {
+        Self { line: Some(line), order: [self.order[0], 0, line], ..self }
+    }
+
+    /// A section of this file, as its header is written, by its position in the file.
+    pub(super) fn section(&self, header: &str, position: usize) -> Self {
+        let order = [self.order[0], 1 + position, 0];
+        Self { section: Some(header.to_owned()), key: None, order, ..self.clone() }
+    }
+
+    /// A setting of this section, by its position there.
+    pub(super) fn setting(&self, key: &str, position: usize) -> Self {
+        let order = [self.order[0], self.order[1], 1 + position];
+        Self { key: Some(key.to_owned()), order, ..self.clone() }
+    }
+
+    /// A key that this section lacks.
+    pub(super) fn lacking(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+}
+
+/// One fault or warning. It prints as `FILE: [SECTION] KEY: what is wrong; what to do`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    spot: Spot,
+    text: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Spot { file, section, key, line, .. } = &self.spot;
+        write!(f, "{}: ", file.display())?;
+        match (section, key) {
+            (Some(section), Some(key)) => write!(f, "[{}] {}: ", Printed(section), Printed(key))?,
+            (Some(section), None) => write!(f, "[{}]: ", Printed(section))?,
+            _ => {}
+        }
+        if let Some(line) = line {
+            write!(f, "line {line}: ")?;
+        }
+        write!(f, "{}", Printed(&self.text))
+    }
+}
+
+/// Text on one line, without anything that would move a terminal's cursor.
+struct Printed<'a>(&'a str);
+
+impl fmt::Display for Printed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| {
+            if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") }
+        })
+    }
+}
+
+/// Why a configuration cannot be used: at least one fault, and the warnings found on the way.
+/// It prints one fault a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults {
+    faults: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl Faults {
+    /// The faults, never none, in the order of the files.
+    pub fn faults(&self) -> &[Finding] {
+        &self.faults
+    }
+
+    /// What else was noticed, in the order of the files.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, fault) in self.faults.iter().enumerate() {
+            let separator = if position == 0 { "" } else { "\n" };
+            write!(f, "{separator}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// What has been found so far.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    faults: Vec<Finding>,
+    warnings: Vec<Finding>,
+    /// Part of what was written could not be read: that something is absent cannot be said any more.
+    pub(super) incomplete: bool,
+    /// Headers of sections of which a setting could not be read.
+    damaged: BTreeSet<String>,
+}
+
+impl Findings {
+    pub(super) fn fault(&mut self, spot: &Spot, text: impl Into<String>) {
+        self.faults.push(Finding { spot: spot.clone(), text: text.into() });
+    }
+
+    pub(super) fn warn(&mut self, spot: &Spot, text: impl Into<String>) {
+        self.warnings.push(Finding { spot: spot.clone(), text: text.into() });
+    }
+
+    /// A fault that hides part of what was written.
+    pub(super) fn broken(&mut self, spot: &Spot, text: impl Into<String>) {
+        self.incomplete = true;
+        self.fault(spot, text);
+    }
+
+    /// A fault that hides a setting of the section with this header; one of `[HUB]` hides names.
+    pub(super) fn damaged(&mut self, spot: &Spot, header: String, text: impl Into<String>) {
+        self.incomplete |= header == "HUB";
+        self.damaged.insert(header);
+        self.fault(spot, text);
+    }
+
+    /// Whether a setting of a section with this header could not be read.
+    pub(super) fn is_damaged(&self, header: &str) -> bool {
+        self.damaged.contains(header)
+    }
+
+    /// A fault by absence, which is no fault where part of the text could not be read.
+    pub(super) fn absent(&mut self, spot: &Spot, text: impl Into<String>) {
+        if !self.incomplete {
+            self.fault(spot, text);
+        }
+    }
+
+    /// The warnings, if there is no fault.
+    pub(super) fn finish(mut self) -> Result<Vec<Finding>, Faults> {
+        for findings in [&mut self.faults, &mut self.warnings] {
+            findings.sort_by_key(|finding| finding.spot.order);
+            // A setting in [ENV] is read once for every node.
+            let mut seen = Vec::new();
+            findings.retain(|finding| {
+                let new = !seen.contains(finding);
+                if new {
+                    seen.push(finding.clone());
+                }
+                new
+            });
+        }
+        if self.faults.is_empty() {
+            Ok(self.warnings)
+        } else {
+            Err(Faults { faults: self.faults, warnings: self.warnings })
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! From what is written to what it means.
+
+mod limits;
+mod reader;
+mod repos;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::expand::{Env, Names};
+use super::finding::Findings;
+use super::keys::{self, OBSOLETE};
+use super::roster::{Listed, Roster};
+use super::sections::{Section, Sections};
+use super::tag::Tag;
+use super::value;
+use crate::inventory::{Connection, Hub, Inventory, Repo, Target};
+use limits::Limited;
+use reader::Reader;
+
+/// How long connecting may take where nothing is configured.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a probe may take where nothing is configured: a cold cache takes most of a minute.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Every hub that has a section, with its nodes.
+pub(super) fn inventory(
+    roster: &Roster,
+    sections: &Sections,
+    env: Env<'_>,
+    findings: &mut Findings,
+) -> Inventory {
+    let mut reader = Reader::new(env, findings);
+    let mut hubs = BTreeMap::new();
+    for (name, listed) in &roster.hubs {
+        match sections.hubs.get(name) {
+            Some(section) => {
+                hubs.insert(name.clone(), hub(name, listed, section, sections, &mut reader));
+            }
+            None => reader.findings.warn(
+                &listed.spot,
+                format!(
+                    "has no section and is not monitored; add [{name}] with its `srvnode`, or remove the line"
+                ),
+            ),
+        }
+    }
+    if let (Some(spot), true) = (&roster.spot, hubs.is_empty()) {
+        reader
+            .findings
+            .absent(spot, "no hub has a section, so nothing is monitored; add one with a `srvnode`");
+    }
+    repos::judge_sections(&hubs, sections, &mut reader);
+    reader.check_unread(sections);
+    Inventory { hubs }
+}
+
+fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, reader: &mut Reader<'_>) -> Hub {
+    let hub_only = Names { hub: Some(name), ..Names::default() };
+    let from = [Some(section)];
+    let damaged = section.headers().any(|header| reader.findings.is_damaged(header));
+    if section.get(keys::SRVNODE.name).is_none() && !damaged {
+        reader.findings.absent(
+            &section.spot.lacking(keys::SRVNODE.name),
+            "missing; give the hub's host name as it stands in the paths on its nodes",
+        );
+    }
+    let srvnode = reader.get(&keys::SRVNODE, &from, &hub_only).unwrap_or_else(|| name.to_owned());
+    let names = Names { srvnode: Some(&srvnode), ..hub_only };
+    obsolete(section, reader);
+    let expected = reader.get(&keys::SELECT, &from, &names).map(|repos| expected(section, repos, reader));
+    let email = reader.get(&keys::EMAIL, &from, &names).unwrap_or_default();
+    if let (Some(twice), Some(setting)) = (repeated(&email), section.get(keys::EMAIL.name)) {
+        reader.findings.warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice)));
+    }
+    let report_url = reader.get(&keys::REPORTURL, &from, &names);
+    let message = reader.get(&keys::MESSAGE, &from, &names);
+    let targets = listed
+        .tags
+        .iter()
+        .map(|tag| {
+            let names = Names { node: Some(&tag.label), ..names };
+            let target = target(name, &srvnode, tag, &names, expected.clone(), sections, reader);
+            (tag.label.clone(), Arc::new(target))
+        })
+        .collect();
+    Hub { name: name.to_owned(), email, report_url, message, targets, srvnode }
+}
+
+fn obsolete(section: &Section, reader: &mut Reader<'_>) {
+    let used: Vec<&str> = OBSOLETE.into_iter().filter(|key| section.get(key).is_some()).collect();
+    if !used.is_empty() {
+        let spot = section.get(used[0]).map_or(&section.spot, |setting| &setting.spot);
+        let text = "no longer used, Prometheus keeps the history; remove";
+        let it = if used.len() == 1 { "it" } else { "them" };
+        reader.findings.warn(&spot.lacking(&used.join(", ")), format!("{text} {it}"));
+    }
+}
+
+fn expected(section: &Section, repos: Vec<Repo>, reader: &mut Reader<'_>) -> BTreeSet<Repo> {
+    if let (Some(twice), Some(setting)) = (repeated(&repos), section.get(keys::SELECT.name)) {
+        reader
+            .findings
+            .warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice.as_str())));
+    }
+    repos.into_iter().collect()
+}
+
+fn repeated<T: PartialEq>(all: &[T]) -> Option<&T> {
+    all.iter().enumerate().find(|(position, one)| all[..*position].contains(one)).map(|(_, one)| one)
+}
+
+fn target(
+    hub: &str,
+    srvnode: &str,
+    tag: &Tag,
+    names: &Names<'_>,
+    expected: Option<BTreeSet<Repo>>,
+    sections: &Sections,
+    reader: &mut Reader<'_>,
+) -> Target {
+    let of_hub = sections.hubs.get(hub);
+    let of_node = sections.nodes.get(&tag.label);
+    let env = sections.env.as_ref();
+    let node_first = [of_node, env];
+
+    let connection = connection(tag, names, of_node, env, reader);
+    let scm_fold =
+        reader.get(&keys::SCM_FOLD, &[of_node, of_hub, env], names).unwrap_or_else(|| "$SCM_FOLD".to_owned());
+    let probe_timeout = reader.get(&keys::PROBE_TIMEOUT, &node_first, names).unwrap_or(PROBE_TIMEOUT);
+    let timeout = node_first.into_iter().flatten().find_map(|section| section.get(keys::TIMEOUT.name));
+    if let Some(setting) = timeout.filter(|_| connection.timeout > probe_timeout) {
+        let text = "longer than `probe_timeout`, which ends the probe first; lower it or raise that";
+        reader.findings.warn(&setting.spot, text);
+    }
+    let limited = Limited { hub, names, repos: &sections.repos, outer: [of_node, of_hub, env] };
+    Target {
+        hub: hub.to_owned(),
+        node: tag.label.clone(),
+        connection,
+        root: format!("{scm_fold}/backup/{srvnode}"),
+        timezone: reader.get(&keys::TIMEZONE, &[of_hub, of_node, env], names),
+        limits: limited.of_target(reader),
+        repo_limits: limited.of_repos(reader),
+        expected,
+        probe_timeout,
+        min_probe_interval: reader.get(&keys::MIN_PROBE_INTERVAL, &node_first, names).unwrap_or_default(),
+    }
+}
+
+fn connection(
+    tag: &Tag,
+    names: &Names<'_>,
+    of_node: Option<&Section>,
+    env: Option<&Section>,
+    reader: &mut Reader<'_>,
+) -> Connection {
+    let from = [of_node, env];
+    // What stands in the tag wins over defaults; against the node's own section it is a contradiction.
+    let user = reader.get(&keys::USER, &[of_node], names);
+    let port = reader.get(&keys::PORT, &[of_node], names);
+    if let (Some(inline), Some(own)) = (&tag.user, &user)
+        && inline != own
+    {
+        contradiction(of_node, keys::USER.name, tag, reader);
+    }
+    if let (Some(inline), Some(own)) = (tag.port, port)
+        && inline != own
+    {
+        contradiction(of_node, keys::PORT.name, tag, reader);
+    }
+    Connection {
+        host: reader.get(&keys::HOST, &from, names).unwrap_or_else(|| tag.label.clone()),
+        user: tag.user.clone().or(user).or_else(|| reader.get(&keys::USER, &[env], names)),
+        port: tag.port.or(port).or_else(|| reader.get(&keys::PORT, &[env], names)),
+        key_filename: reader.get(&keys::KEY_FILENAME, &from, names),
+        gateway: reader.get(&keys::GATEWAY, &from, names),
+        shell: reader.get(&keys::SHELL, &from, names).unwrap_or_else(|| "sh".to_owned()),
+        timeout: reader.get(&keys::TIMEOUT, &from, names).unwrap_or(TIMEOUT),
+        host_key_checking: reader.get(&keys::HOST_KEY_CHECKING, &from, names).unwrap_or_default(),
+        known_hosts: reader.get(&keys::KNOWN_HOSTS, &from, names),
+        ssh_config: reader.get(&keys::SSH_CONFIG, &from, names),
+        verbose: reader.get(&keys::VERBOSE, &from, names).unwrap_or_default(),
+    }
+}
+
+fn contradiction(section: Option<&Section>, key: &str, tag: &Tag, reader: &mut Reader<'_>) {
+    if let Some(setting) = section.and_then(|section| section.get(key)) {
+        let (here, there) = (value::quoted(&setting.value), value::quoted(&tag.text));
+        reader
+            .findings
+            .fault(&setting.spot, format!("{here} here, but the tag in [HUB] is {there}; keep one"));
+    }
+}

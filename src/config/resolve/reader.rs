@@ -1,0 +1,86 @@
+//! Reading single settings.
+
+use std::collections::BTreeSet;
+
+use crate::config::expand::{Env, Names, expand};
+use crate::config::finding::Findings;
+use crate::config::keys::{self, Key, Kind, Known};
+use crate::config::sections::{Section, Sections, Setting};
+use crate::config::value;
+
+/// Reads settings and notes what is wrong with them.
+pub(super) struct Reader<'a> {
+    env: Env<'a>,
+    pub(super) findings: &'a mut Findings,
+    /// The settings that have been looked at, by where they stand.
+    read: BTreeSet<[usize; 3]>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(env: Env<'a>, findings: &'a mut Findings) -> Self {
+        Self { env, findings, read: BTreeSet::new() }
+    }
+
+    /// The value from the first of these sections that has the key; `None` where none has it or, which is then
+    /// a fault, its value is bad.
+    pub(super) fn get<T>(&mut self, key: &Key<T>, from: &[Option<&Section>], names: &Names<'_>) -> Option<T> {
+        let setting = from.iter().flatten().find_map(|section| section.get(key.name))?;
+        self.read.insert(setting.spot.order);
+        match expanded(setting, key, names, self.env).and_then(|text| (key.read)(text.trim())) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                self.findings.fault(&setting.spot, explained(setting, wrong));
+                None
+            }
+        }
+    }
+
+    /// Checks what nothing has needed so far, for it is as wrong as what is in use.
+    pub(super) fn check_unread(&mut self, sections: &Sections) {
+        let of_env = sections.env.iter().map(|section| (Kind::Env, None, None, section));
+        let of_hubs = sections.hubs.iter().map(|(name, section)| (Kind::Hub, Some(name), None, section));
+        let of_nodes = sections.nodes.iter().map(|(name, section)| (Kind::Node, None, Some(name), section));
+        let of_repos =
+            sections.repos.iter().map(|((hub, _), section)| (Kind::Repo, hub.as_ref(), None, section));
+        for (kind, hub, node, section) in of_env.chain(of_hubs).chain(of_nodes).chain(of_repos) {
+            let names = Names {
+                hub: Some(hub.map_or("hub", String::as_str)),
+                srvnode: Some("srvnode"),
+                node: Some(node.map_or("node", String::as_str)),
+            };
+            for setting in section.settings.iter().filter(|setting| !self.read.contains(&setting.spot.order))
+            {
+                let Some(key) = keys::known(kind, &setting.key) else { continue };
+                let checked = expanded(setting, key, &names, self.env);
+                if let Err(wrong) = checked.and_then(|text| key.check(text.trim())) {
+                    self.findings.fault(&setting.spot, explained(setting, wrong));
+                }
+            }
+        }
+    }
+}
+
+fn expanded(setting: &Setting, key: &dyn Known, names: &Names<'_>, env: Env<'_>) -> Result<String, String> {
+    let text = expand(&setting.value, key.expansion(), names, env)?;
+    if !text.trim().is_empty() {
+        Ok(text)
+    } else if setting.value.is_empty() {
+        Err(keys::no_value(key.name()).to_owned())
+    } else {
+        Err(format!(
+            "{} comes out empty; set what it refers to or write the value out",
+            value::quoted(&setting.value)
+        ))
+    }
+}
+
+/// What is wrong, with the likely reason where the value shows one.
+fn explained(setting: &Setting, wrong: String) -> String {
+    if setting.value.contains('\n') {
+        format!("{wrong} (an indented line goes on with the value above it)")
+    } else if setting.value.contains(" #") || setting.value.contains(" ;") {
+        format!("{wrong} (a comment needs a line of its own)")
+    } else {
+        wrong
+    }
+}

@@ -1,0 +1,46 @@
+//! Whether the `[repo …]` sections are about repos that can be there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::reader::Reader;
+use crate::config::keys;
+use crate::config::nearest::nearest;
+use crate::config::sections::Sections;
+use crate::config::value;
+use crate::inventory::{Hub, Repo};
+
+/// Notes the sections that limit nothing: of a hub that is not monitored, or of a repo that is not selected.
+pub(super) fn judge_sections(hubs: &BTreeMap<String, Hub>, sections: &Sections, reader: &mut Reader<'_>) {
+    for ((only, repo), section) in &sections.repos {
+        if let Some(name) = only.as_ref().filter(|name| !hubs.contains_key(*name)) {
+            let text =
+                format!("hub `{name}` is not monitored, so this limits nothing; add a section for the hub");
+            reader.findings.warn(&section.spot, text);
+            continue;
+        }
+        let concerned = hubs.values().filter(|hub| only.as_ref().is_none_or(|name| *name == hub.name));
+        let selections: Option<Vec<_>> = concerned.map(|hub| selected(hub, sections)).collect();
+        // Where every repo found is taken, any can come to be there.
+        let Some(selections) = selections else { continue };
+        let selected: BTreeSet<&Repo> = selections.into_iter().flatten().collect();
+        if selected.contains(repo) || hubs.is_empty() {
+            continue;
+        }
+        let repo = repo.as_str();
+        let what = match only {
+            Some(name) => format!("hub `{name}` does not select {}", value::quoted(repo)),
+            None => format!("no hub selects {}", value::quoted(repo)),
+        };
+        let text = match nearest(repo, selected.iter().map(|repo| repo.as_str())) {
+            Some(meant) => format!("{what}; did you mean `{meant}`?"),
+            None => format!("{what}; add it to a `select` or remove the section"),
+        };
+        reader.findings.fault(&section.spot, text);
+    }
+}
+
+/// The repos a hub selects; `None` where it takes every one, or where that cannot be said.
+fn selected<'a>(hub: &'a Hub, sections: &Sections) -> Option<&'a BTreeSet<Repo>> {
+    sections.hubs.get(&hub.name)?.get(keys::SELECT.name)?;
+    hub.targets.values().next()?.expected.as_ref()
+}

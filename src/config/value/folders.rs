@@ -1,0 +1,89 @@
+//! What becomes part of the path of a hub's tarballs on a node.
+
+use super::{Read, quoted};
+
+/// The host name of a hub as it stands in paths: one component of a path.
+pub(in crate::config) fn srvnode(text: &str) -> Read<String> {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "/$`\\'\"".contains(c);
+    if text.contains(odd) || matches!(text, "." | "..") || text.starts_with(['-', '~']) {
+        return Err(format!(
+            "{} is not one directory name; write the hub's host name as in the paths",
+            quoted(text)
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The directory on the node that holds `backup/`, with a leading variable written `$NAME`.
+pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
+    let (start, rest) = match text.strip_prefix('$') {
+        Some(variable) => {
+            let (name, rest) = match variable.strip_prefix('{') {
+                Some(braced) => braced.split_once('}').unwrap_or(("", "")),
+                None => variable.split_at(variable.find('/').unwrap_or(variable.len())),
+            };
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if name.is_empty() || !plain || name.starts_with(|c: char| c.is_ascii_digit()) {
+                return Err(format!(
+                    "{} does not start with a plain variable; write $NAME or $NAME/…",
+                    quoted(text)
+                ));
+            }
+            (format!("${name}"), rest)
+        }
+        None => match text.strip_prefix('~') {
+            Some(rest) => ("~".to_owned(), rest),
+            None => (String::new(), text),
+        },
+    };
+    if !(rest.starts_with('/') || rest.is_empty() && !start.is_empty()) {
+        return Err(format!(
+            "{} is not a directory of the node; start it with `/`, `~/` or `$NAME`",
+            quoted(text)
+        ));
+    }
+    match rest.chars().find(|c| c.is_control() || matches!(c, '$' | '`')) {
+        Some(c) if c.is_control() => {
+            Err("holds a control character or a line break; write one directory".to_owned())
+        }
+        Some(c) => {
+            let what = if c == '$' { "a variable" } else { "a backtick" };
+            Err(format!("{} holds {what} in the middle; only its start can be a variable", quoted(text)))
+        }
+        None => Ok(start + rest.trim_end_matches('/')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_starts_with_what_the_node_can_resolve() {
+        for (text, expected) in [
+            ("/data/scm", "/data/scm"),
+            ("/data/scm//", "/data/scm"),
+            ("/", ""),
+            ("~", "~"),
+            ("~/scm", "~/scm"),
+            ("$SCM_FOLD", "$SCM_FOLD"),
+            ("${SCM_FOLD}/x y", "$SCM_FOLD/x y"),
+        ] {
+            assert_eq!(scm_fold(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in [
+            "", "scm", "~scm/x", "$", "$1", "$A-B", "${A", "${}", "${A:-x}", "${A}b", "$A$B", "/a/$B",
+            "/a`b`", "/a\nb",
+        ] {
+            assert!(scm_fold(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_srvnode_is_one_component() {
+        assert_eq!(srvnode("dayabay.ihep.ac.cn").as_deref(), Ok("dayabay.ihep.ac.cn"));
+        for text in [".", "..", "a/b", "/a", "a b", "$A", "-a", "~", "a`b`", "a\tb"] {
+            assert!(srvnode(text).is_err(), "{text}");
+        }
+    }
+}

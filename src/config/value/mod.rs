@@ -1,0 +1,142 @@
+//! Values: from text to what is meant, or what is wrong with it and what to write instead.
+
+mod amounts;
+mod folders;
+mod ssh;
+
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+use url::Url;
+
+use super::nearest::nearest;
+use crate::inventory::{HostKeyChecking, Repo};
+
+pub(super) use amounts::{age, interval, least, most, ratio, wait};
+pub(super) use folders::{scm_fold, srvnode};
+pub(super) use ssh::{gateway, host, port, shell, user};
+
+type Read<T> = Result<T, String>;
+
+/// Text for a message: marked off, and cut where it is long.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("`{}…`", &text[..end]),
+        None => format!("`{text}`"),
+    }
+}
+
+/// Yes or no, in the words of Python's ConfigParser.
+pub(super) fn yes_or_no(text: &str) -> Read<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err(format!("{} is neither true nor false; write one of them", quoted(text))),
+    }
+}
+
+/// A file on this machine.
+pub(super) fn path(text: &str) -> Read<PathBuf> {
+    if text.chars().any(char::is_control) {
+        return Err("holds a control character or a line break; write one path".to_owned());
+    }
+    if !text.starts_with('/') {
+        return Err(format!("{} is not an absolute path; start it with `/` or `~/`", quoted(text)));
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// What to do about host keys.
+pub(super) fn host_key_checking(text: &str) -> Read<HostKeyChecking> {
+    match text {
+        "strict" => Ok(HostKeyChecking::Strict),
+        "accept-new" => Ok(HostKeyChecking::AcceptNew),
+        _ => Err(format!("{} is not known; write strict or accept-new", quoted(text))),
+    }
+}
+
+/// A time zone by its IANA name.
+pub(super) fn timezone(text: &str) -> Read<TimeZone> {
+    TimeZone::get(text).map_err(|_| {
+        let database = jiff::tz::db();
+        let known: Vec<String> = database.available().map(|name| name.as_str().to_owned()).collect();
+        match nearest(text, known.iter().map(String::as_str)) {
+            Some(meant) => format!("{} is not a time zone; did you mean `{meant}`?", quoted(text)),
+            None => format!("{} is not a time zone; write an IANA name like Asia/Shanghai", quoted(text)),
+        }
+    })
+}
+
+/// The address of a page.
+pub(super) fn page(text: &str) -> Read<String> {
+    let clean = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    Url::parse(text)
+        .ok()
+        .filter(|url| clean && matches!(url.scheme(), "http" | "https") && url.has_host())
+        .map(|_| text.to_owned())
+        .ok_or_else(|| format!("{} is not the address of a page; write http://… or https://…", quoted(text)))
+}
+
+/// A remark: one line of text.
+pub(super) fn remark(text: &str) -> Read<String> {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().any(char::is_control) {
+        return Err("holds a control character; remove it".to_owned());
+    }
+    Ok(line)
+}
+
+/// A repo, `kind/name`.
+pub(super) fn repo(text: &str) -> Read<Repo> {
+    as_repo(text).ok_or_else(|| no_repos(&[text]))
+}
+
+/// Repos, separated by spaces.
+pub(super) fn repos(text: &str) -> Read<Vec<Repo>> {
+    words(text, as_repo, no_repos)
+}
+
+fn as_repo(text: &str) -> Option<Repo> {
+    let good =
+        |part: &str| !part.is_empty() && !matches!(part, "." | "..") && !part.contains(char::is_control);
+    let (kind, name) = text.split_once('/')?;
+    (good(kind) && good(name) && !name.contains('/')).then(|| Repo::from_label(text))
+}
+
+fn no_repos(bad: &[&str]) -> String {
+    format!("{}; write `kind/name`, as in `svn/dybsvn`", are_not(bad, "a repo", "repos"))
+}
+
+/// Mail addresses, separated by spaces.
+pub(super) fn emails(text: &str) -> Read<Vec<String>> {
+    words(text, email, |bad| {
+        let what = are_not(bad, "a mail address", "mail addresses");
+        if bad.iter().any(|text| text.contains([',', ';'])) {
+            format!("{what}; separate addresses by spaces")
+        } else {
+            format!("{what}; write it like who@example.org")
+        }
+    })
+}
+
+fn email(text: &str) -> Option<String> {
+    let odd = |c: char| c.is_control() || "\"'`<>()[]\\,;:$|".contains(c);
+    let (local, domain) = text.split_once('@')?;
+    let good = !local.is_empty()
+        && !local.starts_with('-')
+        && !domain.contains('@')
+        && !text.contains(odd)
+        && domain.split('.').all(|part| !part.is_empty());
+    good.then(|| text.to_owned())
+}
+
+/// Every word of a text, or what is said about all the bad ones.
+fn words<T>(text: &str, read: impl Fn(&str) -> Option<T>, wrong: impl Fn(&[&str]) -> String) -> Read<Vec<T>> {
+    let bad: Vec<&str> = text.split_whitespace().filter(|word| read(word).is_none()).collect();
+    if bad.is_empty() { Ok(text.split_whitespace().filter_map(read).collect()) } else { Err(wrong(&bad)) }
+}
+
+fn are_not(bad: &[&str], one: &str, several: &str) -> String {
+    let list = bad.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(", ");
+    if bad.len() == 1 { format!("{list} is not {one}") } else { format!("{list} are not {several}") }
+}

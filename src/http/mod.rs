@@ -1,0 +1,106 @@
+//! The HTTP server. This is the only place that knows hyper.
+//!
+//! The caller owns the listening sockets and the stop signal. Every connection is a task that ends when its
+//! client leaves or the server stops; a client that leaves takes no probe with it.
+
+mod negotiate;
+mod pages;
+mod reply;
+mod routes;
+mod service_discovery;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::routes::Site;
+
+/// How long a client may take to send its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long requests under way may take to end when the server stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause after a failed accept (no file descriptors left), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Binds a listen address as Prometheus exporters take it: `host:port`, where an empty host is every address.
+pub async fn bind(address: &str) -> io::Result<TcpListener> {
+    match address.strip_prefix(':') {
+        // A socket on the IPv6 wildcard takes IPv4 as well; where there is no IPv6, IPv4 alone must do.
+        Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
+            Ok(listener) => Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
+            Err(_) => TcpListener::bind(format!("0.0.0.0:{port}")).await,
+        },
+        None => TcpListener::bind(address).await,
+    }
+}
+
+/// Serves until `stop`, then lets requests under way end.
+pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, stop: CancellationToken) {
+    let graceful = Arc::new(GracefulShutdown::new());
+    let connections = TaskTracker::new();
+    let accepting = TaskTracker::new();
+    for listener in listeners {
+        let (site, stop, connections) = (site.clone(), stop.clone(), connections.clone());
+        let graceful = graceful.clone();
+        accepting.spawn(async move {
+            while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+                match accepted {
+                    Ok((stream, peer)) => {
+                        connections.spawn(connection(stream, peer, site.clone(), graceful.watcher()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        });
+    }
+    accepting.close();
+    accepting.wait().await;
+    connections.close();
+    // Only we hold it now: the accepting tasks are gone.
+    if let Some(graceful) = Arc::into_inner(graceful) {
+        let drained = async {
+            graceful.shutdown().await;
+            connections.wait().await;
+        };
+        if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+            tracing::warn!("requests under way did not end in time and are dropped");
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    site: Arc<Site>,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    // Without it the last part of a reply may wait for the client's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let site = site.clone();
+        async move { Ok::<_, Infallible>(site.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%peer, %error, "connection ended early");
+    }
+}

@@ -1,0 +1,52 @@
+//! Making replies.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
+use hyper::{Response, StatusCode};
+
+/// A whole reply.
+pub(super) type Reply = Response<Full<Bytes>>;
+
+/// Below this size compressing gains nothing.
+const WORTH_COMPRESSING: usize = 1024;
+
+/// A reply of this type and body.
+pub(super) fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    reply
+}
+
+/// A line of plain text.
+pub(super) fn line(status: StatusCode, text: impl std::fmt::Display) -> Reply {
+    reply(status, "text/plain; charset=utf-8", format!("{text}\n"))
+}
+
+/// A reply that depends on what the client accepts, compressed if it may be and is worth it.
+pub(super) fn negotiated(content_type: &'static str, body: String, gzip: bool) -> Reply {
+    let compressed = (gzip && body.len() >= WORTH_COMPRESSING).then(|| compress(body.as_bytes())).flatten();
+    let is_compressed = compressed.is_some();
+    let mut reply = reply(StatusCode::OK, content_type, compressed.unwrap_or_else(|| body.into_bytes()));
+    let headers = reply.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    reply
+}
+
+/// `None` where compressing fails, which writing to memory does not.
+fn compress(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
+}

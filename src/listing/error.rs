@@ -1,0 +1,190 @@
+//! Why a reply is not a listing.
+
+use std::fmt;
+
+/// What makes a reply unusable. One variant for each thing that can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListingError {
+    /// The reply ended before a listing began.
+    #[error(
+        "the node printed no listing{}; a profile script that exits or reads standard input, a login shell that \
+         refuses, or `shell` set to something other than a POSIX shell can cause this", LastWords(.last_words)
+    )]
+    NoBegin {
+        /// The last line it printed instead, escaped; `None` when it printed nothing.
+        last_words: Option<String>,
+    },
+    /// The listing is of another version: an `authorized_keys` line made by another version of the exporter.
+    #[error(
+        "the node's script is of version {found}, not {}: renew its line in authorized_keys with \
+         `scm-backup-exporter authorized-key NODE`",
+        super::parser::VERSION
+    )]
+    OtherVersion {
+        /// The version it gives, escaped.
+        found: String,
+    },
+    /// More than [`Parser::MAX_NOISE`](super::Parser::MAX_NOISE) bytes came before the listing began.
+    #[error(
+        "the node printed more than {} bytes before the listing: silence its profile scripts",
+        super::Parser::MAX_NOISE
+    )]
+    TooMuchNoise,
+    /// The script could not list.
+    #[error("{0}")]
+    Refused(FailCode),
+    /// The reply ended in the middle of a listing.
+    #[error("the listing broke off after {records} records")]
+    Truncated {
+        /// How many were read until then.
+        records: u64,
+    },
+    /// The node sent another number of records than it counted.
+    #[error("the node counted {declared} records, but {received} arrived")]
+    CountMismatch {
+        /// What it counted.
+        declared: u64,
+        /// What was read.
+        received: u64,
+    },
+    /// A line that does not follow the grammar.
+    #[error("the listing has a malformed line: {line}")]
+    Malformed {
+        /// The line, escaped, or its beginning.
+        line: String,
+    },
+    /// A line longer than [`Parser::MAX_LINE`](super::Parser::MAX_LINE).
+    #[error("the listing has a line of more than {} bytes", super::Parser::MAX_LINE)]
+    LineTooLong,
+    /// The walk was ended by the time limit on the node.
+    #[error("the node did not finish within the time limit: raise `probe_timeout`")]
+    OutOfTime,
+    /// A tool failed for another reason than missing permission or a vanished file.
+    #[error("{tool} on the node failed (exit status {status}){}", Complaint(.complaint))]
+    RemoteTool {
+        /// Which.
+        tool: Tool,
+        /// Its exit status.
+        status: u8,
+        /// The first thing it complained of, escaped; `None` when it was silent.
+        complaint: Option<String>,
+    },
+}
+
+/// A tool that the script runs on the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// `find`
+    Find,
+    /// `xargs stat`
+    Stat,
+    /// `awk`
+    Awk,
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Find => "find",
+            Self::Stat => "stat",
+            Self::Awk => "awk",
+        })
+    }
+}
+
+/// Why the script refused to list. The set is closed: another code is a malformed line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailCode {
+    /// The variable at the front of the root is set neither in the environment nor by a login shell.
+    RootVarUnset,
+    /// There is no such directory.
+    RootMissing,
+    /// The directory, or one above it, may not be entered or read.
+    RootDenied,
+    /// The root does not begin with a slash, even after `~` or its variable was resolved.
+    RootNotAbsolute,
+    /// The root cannot be understood: a malformed variable name, or a newline in its real path.
+    BadRoot,
+    /// The forced command of `authorized_keys` does not allow this root.
+    RootNotAllowed,
+    /// The node has neither a `find` with `-printf` nor `find`, `xargs` and `stat` that work together.
+    NoLister,
+    /// The node lists with `stat`, which needs an `awk`, and has none.
+    NoAwk,
+}
+
+impl FailCode {
+    /// Every code.
+    pub const ALL: [Self; 8] = [
+        Self::RootVarUnset,
+        Self::RootMissing,
+        Self::RootDenied,
+        Self::RootNotAbsolute,
+        Self::BadRoot,
+        Self::RootNotAllowed,
+        Self::NoLister,
+        Self::NoAwk,
+    ];
+
+    /// The word used in the script's protocol.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RootVarUnset => "root_var_unset",
+            Self::RootMissing => "root_missing",
+            Self::RootDenied => "root_denied",
+            Self::RootNotAbsolute => "root_not_absolute",
+            Self::BadRoot => "bad_root",
+            Self::RootNotAllowed => "root_not_allowed",
+            Self::NoLister => "no_lister",
+            Self::NoAwk => "no_awk",
+        }
+    }
+
+    /// The code of a word.
+    pub(super) fn from_word(word: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str().as_bytes() == word)
+    }
+}
+
+impl fmt::Display for FailCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RootVarUnset => {
+                "the variable at the front of the root is not set on the node, not even in a login shell: set \
+                 `scm_fold` to a path"
+            }
+            Self::RootMissing => "there is no such directory on the node: check `scm_fold` and `srvnode`",
+            Self::RootDenied => "the node's account may not read the root directory: grant it r-x, also above it",
+            Self::RootNotAbsolute => "the root is not an absolute path on the node: check `scm_fold`",
+            Self::BadRoot => "the root is not a usable path: check `scm_fold`",
+            Self::RootNotAllowed => {
+                "the node's line in authorized_keys does not allow this root: renew it with \
+                 `scm-backup-exporter authorized-key NODE`"
+            }
+            Self::NoLister => "the node has no usable find: install GNU findutils, or a BusyBox with find, xargs and stat",
+            Self::NoAwk => "the node has neither GNU find nor an awk: install one of them",
+        })
+    }
+}
+
+struct LastWords<'a>(&'a Option<String>);
+
+impl fmt::Display for LastWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(words) => write!(f, " but \"{words}\""),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Complaint<'a>(&'a Option<String>);
+
+impl fmt::Display for Complaint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(text) => write!(f, ": {text}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+# The probe: lists the backup tarballs below one directory of this node. It writes nothing on the node.
+#
+# A POSIX sh program without here-documents (many shells keep those in temporary files). It is run either as
+#     sh -s NONCE KEY <this text           with the assignments root=... limit=... in front, or
+#     command="... | sh"                   of authorized_keys: root and limit are chosen by the last word of
+#                                          SSH_ORIGINAL_COMMAND, and NONCE is the word before it.
+# Before it is sent, comments, indentation and blank lines are taken out. The grammar of what it prints is
+# described in src/listing/mod.rs. Exit status: 0 after END, 3 after FAIL.
+#
+# root   directory to list; a leading ~, $NAME or ${NAME} is resolved here
+# limit  seconds that each walk of the file system may take, where the node has `timeout`; may be empty
+
+main() {
+    prepare
+    identify "$@"
+    choose_tools
+    resolve_root
+    enter_root
+    print_begin
+    print_room
+    print_listing
+}
+
+# Nothing that a profile or the environment may have left behind shall matter.
+prepare() {
+    set +e +u +v +x +C
+    set -f
+    unset -f awk cd date df find printf readlink stat timeout xargs 2>/dev/null
+    unset IFS CDPATH ENV BASH_ENV POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE
+    PATH=${PATH-}:/usr/local/bin:/usr/bin:/bin
+    LC_ALL=C
+    export PATH LC_ALL
+    newline='
+'
+}
+
+identify() {
+    if [ $# -gt 0 ]; then
+        nonce=$1
+    else
+        nonce=${SSH_ORIGINAL_COMMAND-}
+        nonce=${nonce% *}
+        nonce=${nonce##* }
+    fi
+    case $nonce in
+    '' | *[!0-9a-f]*) nonce=0 ;;
+    esac
+    mark="scm-backup-listing 1 $nonce"
+    [ -n "$root" ] || fail root_not_allowed
+}
+
+fail() {
+    printf '\n%s FAIL %s\n' "$mark" "$1"
+    exit 3
+}
+
+# One command tells whether both `timeout` and `find -printf` work as they do on most nodes.
+choose_tools() {
+    awk=no
+    command -v awk >/dev/null 2>&1 && awk=yes
+    timed=
+    if [ -n "$limit" ] && prints_number timeout "$limit" find / -prune -printf %Ts; then
+        list=printf timed="timeout $limit"
+    elif prints_number find / -prune -printf %Ts; then
+        list=printf
+    elif prints_number stat_of_slash; then
+        list=stat
+        [ $awk = yes ] || fail no_awk
+        if [ -n "$limit" ] && prints_number timeout "$limit" stat -c %Y /; then
+            # The one of toybox exits now and then with 127, whatever the command did.
+            case $(timeout --help 2>&1) in
+            *oybox*) ;;
+            *) timed="timeout $limit" ;;
+            esac
+        fi
+    else
+        fail no_lister
+    fi
+}
+
+prints_number() {
+    case $("$@" 2>/dev/null) in
+    '' | *[!0-9]*) return 1 ;;
+    esac
+}
+
+stat_of_slash() {
+    find / -prune -print0 | xargs -0 -r -n 256 stat -c %Y
+}
+
+# Only a plain variable name is ever evaluated.
+resolve_root() {
+    case $root in
+    '~' | '~/'*)
+        root=${HOME-}${root#'~'}
+        ;;
+    '${'*'}'*)
+        name=${root#??}
+        name=${name%%'}'*}
+        below=${root#*'}'}
+        expand_root
+        ;;
+    '$'*)
+        name=${root#?}
+        name=${name%%/*}
+        below=${root#?"$name"}
+        expand_root
+        ;;
+    esac
+    case $root in
+    /*) ;;
+    *) fail root_not_absolute ;;
+    esac
+}
+
+expand_root() {
+    case $name in
+    '' | [0-9]* | *[!A-Za-z0-9_]*) fail bad_root ;;
+    esac
+    case $below in
+    '' | /*) ;;
+    *) fail bad_root ;;
+    esac
+    eval "value=\${$name-}"
+    [ -n "$value" ] || ask_login_shell
+    [ -n "$value" ] || fail root_var_unset
+    root=$value$below
+}
+
+# Some nodes set the variable in the profile of a login shell only. Whatever else that profile prints is noise.
+ask_login_shell() {
+    shell=sh
+    command -v bash >/dev/null 2>&1 && shell=bash
+    value=$($timed $shell -lc "printf '\n%s' '<$nonce>'\"\${$name-}\"'</$nonce>'" 2>/dev/null)
+    case $value in
+    *"<$nonce>"*"</$nonce>"*)
+        value=${value#*"<$nonce>"}
+        value=${value%%"</$nonce>"*}
+        ;;
+    *)
+        value=
+        ;;
+    esac
+}
+
+# The real directory, so that a root which is a symbolic link is walked too.
+enter_root() {
+    if ! cd -P "$root" 2>/dev/null; then
+        while [ -n "$root" ] && ! [ -d "$root" ]; do
+            [ -e "$root" ] && fail root_missing
+            root=${root%/*}
+            [ -d "${root:-/}" ] && [ -x "${root:-/}" ] && fail root_missing
+        done
+        fail root_denied
+    fi
+    [ -r . ] || fail root_denied
+    case $PWD in
+    *"$newline"*) fail bad_root ;;
+    esac
+}
+
+print_begin() {
+    bounded=no
+    [ -n "$timed" ] && bounded=yes
+    set -- $(date '+%s %z')
+    printf '\n%s BEGIN list=%s awk=%s bounded=%s epoch=%s utc=%s\n' \
+        "$mark" $list $awk $bounded "$1" "$2"
+    printf 'R %s\n' "$PWD"
+}
+
+# Device and mount point may hold spaces: the numbers are the three words before the percentage.
+print_room() {
+    size= used= avail=
+    for word in $(df -P -k . 2>/dev/null); do
+        case $size:$used:$avail:$word in
+        *[!0-9:]*:*[0-9]% | :* | *::*) ;;
+        *:*:*:*[0-9]%) printf 'S %s %s\n' "$size" "$avail" && return ;;
+        esac
+        size=$used used=$avail avail=$word
+    done
+}
+
+# File descriptors: 3 what ended how, 4 complaints of the tools, 5 the listing.
+print_listing() {
+    exec 5>&1
+    ended=$(
+        exec 3>&1
+        {
+            if [ $awk = yes ]; then
+                walk 2>&4 | awk -v list=$list "$finish_records" >&5
+                echo "awk=$?" >&3
+            else
+                walk 2>&4 >&5
+            fi
+        } 4>&1 | count_complaints >&3
+    )
+    set -- $ended
+    printf '\n%s END %s\n' "$mark" "$*"
+}
+
+# `find -exec {} +` of BusyBox and toybox loses records silently; xargs does not. A path that find prints never
+# holds "//", which therefore separates a link from its target, and ends a line of stat.
+walk() {
+    if [ $list = printf ]; then
+        TZ=UTC0 $timed find . -name "*$newline*" -prune -printf 'X\n' \
+            -o -type d -name LOCKED -prune -printf 'K %Ts %P\n' \
+            -o -type f -name '*.gz' -printf 'F %s %Ts %P\n' \
+            -o -type f -name '*.dna' -printf 'D %s %Ts - %P\n' \
+            -o -type l -name last \( -lname "*$newline*" -printf 'X\n' -o -printf 'L %P//%l\n' \)
+        echo "find=$?" >&3
+    else
+        {
+            $timed find . -name "*$newline*" -prune -print0 \
+                -o -type d -name LOCKED -prune -print0 \
+                -o -type f \( -name '*.gz' -o -name '*.dna' \) -print0 \
+                -o -type l -name last -print0
+            echo "find=$?" >&3
+        } | xargs -0 -r -n 256 stat -c '%f %s %Y %n//'
+        echo "stat=$?" >&3
+    fi
+}
+
+# Brings lines of stat into the form of find's, reads the sidecars and counts the records.
+finish_records='
+function path_after(fields,   start, i) {
+    start = fields + 1
+    for (i = 1; i <= fields; i++) start += length($i)
+    return substr($0, start)
+}
+function from_stat(   path) {
+    if ($0 !~ /\/\/$/) { broken = 1; return 0 }
+    if (broken) { broken = 0; $0 = "X"; return 1 }
+    path = path_after(3)
+    path = substr(path, 3, length(path) - 4)
+    if ($1 ~ /^4...$/) $0 = "K " $3 " " path
+    else if ($1 ~ /^a...$/) $0 = link(path)
+    else if (path ~ /\.gz$/) $0 = "F " $2 " " $3 " " path
+    else $0 = "D " $2 " " $3 " - " path
+    return 1
+}
+function link(path,   quoted, command, target, more) {
+    quoted = path
+    gsub(/\047/, "\047\\\047\047", quoted)
+    command = "readlink \047./" quoted "\047"
+    command | getline target
+    more = (command | getline)
+    close(command)
+    return more > 0 ? "X" : "L " path "//" target
+}
+function sidecar(path,   line, text, lines, got) {
+    while (lines < 16 && length(text) < 512 && (got = (getline line < ("./" path))) > 0)
+        text = text (lines++ ? " " : "") line
+    close("./" path)
+    if (got < 0) return "- " path
+    gsub(/[\t\r]/, " ", text)
+    gsub(/[^ -~]/, "?", text)
+    text = substr(text, 1, 512)
+    return length(text) " " text " " path
+}
+list == "stat" && !from_stat() { next }
+$1 == "D" && $2 + 0 < 65536 { $0 = "D " $2 " " $3 " " sidecar(path_after(4)) }
+{ records++; print }
+END { print "N " records + 0 }
+'
+
+# In the C locale the GNU, BusyBox and toybox tools word these two alike.
+count_complaints() {
+    denied=0 vanished=0 other=0 complaint=
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $line in
+        *': Permission denied') denied=$((denied + 1)) ;;
+        *': No such file or directory') vanished=$((vanished + 1)) ;;
+        *) other=$((other + 1)) complaint=${complaint:-$line} ;;
+        esac
+        [ $((denied + vanished + other)) -gt 10 ] || printf '%s\n' "$line" >&2
+    done
+    printf 'denied=%s vanished=%s other=%s' $denied $vanished $other
+    [ $other -eq 0 ] || printf ' complaint=%.200s' "$complaint"
+}
+
+main "$@" </dev/null
+exit 0

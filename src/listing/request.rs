@@ -1,0 +1,110 @@
+//! What is sent to a node so that it lists.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// The probe script, as it is maintained.
+const SCRIPT: &str = include_str!("probe.sh");
+
+/// What a node is asked to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// Directory to list, as the configuration gives it: the node resolves a leading `~`, `$NAME` or `${NAME}`.
+    pub root: &'a str,
+    /// How long the node's own `find` may take, rounded up to seconds, if the node has a `timeout`; `None` is
+    /// for ever.
+    pub time_limit: Option<Duration>,
+}
+
+impl Request<'_> {
+    /// The command for the node's login shell: plain words, which every shell takes alike. `shell` is the POSIX
+    /// shell that runs the script, `nonce` lower-case hexadecimal digits that a reply must bear.
+    pub fn command(&self, shell: &str, nonce: &str) -> String {
+        format!("{shell} -s {nonce} {}", self.key())
+    }
+
+    /// What the command reads from its standard input.
+    pub fn script(&self) -> Vec<u8> {
+        format!("{}\n{}", self.assignments(), compact(SCRIPT)).into_bytes()
+    }
+
+    /// The name of the root in a command: a digest, since a root may hold characters that a shell would alter.
+    /// It chooses among roots that are allowed, and so need not be proof against collisions by intent.
+    fn key(&self) -> String {
+        // FNV-1a, 64 bits: it must give the same from one release to the next.
+        let digest = self.root.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
+            (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!("{digest:016x}")
+    }
+
+    fn assignments(&self) -> String {
+        let limit = match self.time_limit {
+            Some(limit) => limit.as_nanos().div_ceil(1_000_000_000).max(1).to_string(),
+            None => String::new(),
+        };
+        format!("root={} limit={limit}", posix_quoted(self.root))
+    }
+}
+
+/// The options of a line in `authorized_keys` that allow these listings and nothing else; the public key is to
+/// follow after a space.
+///
+/// The line holds the whole script as arguments of `printf`, in characters that sh, csh and fish all leave alone
+/// between single quotes. With about 7 KB it fits OpenSSH (old ones take 8 KiB), but not dropbear (4,200 bytes).
+pub fn authorized_key_options(shell: &str, requests: &[Request<'_>]) -> String {
+    let mut script = String::from("root= limit= asked=${SSH_ORIGINAL_COMMAND-}\ncase ${asked##* } in\n");
+    let mut keys = Vec::new();
+    for request in requests {
+        let key = request.key();
+        if !keys.contains(&key) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(script, "{key}) {} ;;", request.assignments());
+            keys.push(key);
+        }
+    }
+    script.push_str("esac\n");
+    script.push_str(&compact(SCRIPT));
+    let mut command = String::from("printf '%b'");
+    let mut argument = String::new();
+    for line in script.split_inclusive('\n') {
+        percent_b_escape_into(&mut argument, line);
+        // A csh may know no longer words than 1,024 bytes.
+        if argument.len() > 900 {
+            let _ = write!(command, " '{argument}'");
+            argument.clear();
+        }
+    }
+    let _ = write!(command, " '{argument}' | {shell}");
+    format!("restrict,command=\"{}\"", command.replace('"', "\\\""))
+}
+
+/// The script without what only its readers need: it halves what is sent, and bash reads its standard input byte
+/// by byte. No line within its quoted strings begins with `#`, is empty, or needs its indentation.
+fn compact(script: &str) -> String {
+    let mut text = String::with_capacity(script.len());
+    for line in script.lines().map(str::trim_start) {
+        if !line.is_empty() && !line.starts_with('#') {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// One word for a POSIX shell, whatever it holds.
+fn posix_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Escapes for `printf %b` what some shell treats specially between single quotes.
+fn percent_b_escape_into(command: &mut String, line: &str) {
+    for byte in line.bytes() {
+        match byte {
+            b'\n' => command.push_str("\\n"),
+            b' '..=b'~' if !matches!(byte, b'\'' | b'\\' | b'!') => command.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            _ => drop(write!(command, "\\0{byte:03o}")),
+        }
+    }
+}

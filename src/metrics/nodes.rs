@@ -1,0 +1,367 @@
+//! What is known of hubs, nodes and repos, as metrics.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Unit;
+
+use super::Snapshot;
+use super::families::{Family, Labels, Value, gauges, infos};
+use crate::inventory::{Limits, Repo, Target};
+use crate::probe::Sighting;
+use crate::probe::failure::Reason;
+use crate::report::{RepoSummary, Report, Verification};
+use crate::verdict::{self, Status};
+
+/// One repo of one target, with all that there may be to say of it.
+struct Row<'a> {
+    target: &'a Target,
+    repo: &'a Repo,
+    limits: &'a Limits,
+    /// What is held; `None` when nothing is, or nothing is known.
+    summary: Option<&'a RepoSummary>,
+    /// How many are held; `None` when that is not known.
+    count: Option<u64>,
+    /// `None` before the first report.
+    status: Option<Status>,
+    now: Timestamp,
+}
+
+impl Row<'_> {
+    fn labels(&self) -> Labels<'_, 3> {
+        Labels([("hub", &self.target.hub), ("node", &self.target.node), ("repo", self.repo.as_str())])
+    }
+}
+
+/// The rows of one target, sorted by repo.
+fn rows(sighting: &Sighting, now: Timestamp) -> Vec<Row<'_>> {
+    let target = &*sighting.target;
+    let report = sighting.report.as_deref();
+    let verdict = report.map(|report| verdict::judge(target, report, now));
+    let expected = target.expected.iter().flatten();
+    let found = report.into_iter().flat_map(|report| report.repos.keys());
+    let mut repos: Vec<&Repo> = expected.chain(found).collect();
+    repos.sort_unstable();
+    repos.dedup();
+    repos
+        .into_iter()
+        .map(|repo| {
+            let summary = report.and_then(|report| report.repos.get(repo));
+            Row {
+                target,
+                repo,
+                limits: target.limits_of(repo),
+                summary,
+                count: report.and_then(|report| held(report, summary)),
+                status: verdict.as_ref().and_then(|verdict| Some(verdict.repos.get(repo)?.status)),
+                now,
+            }
+        })
+        .collect()
+}
+
+/// How many tarballs are held: that there are none is believed only of a complete listing.
+fn held(report: &Report, summary: Option<&RepoSummary>) -> Option<u64> {
+    match summary {
+        Some(summary) => Some(summary.count),
+        None => (report.unreadable == 0).then_some(0),
+    }
+}
+
+fn seconds(limit: std::time::Duration) -> Value {
+    Value::Count(limit.as_secs())
+}
+
+fn verified(summary: &RepoSummary) -> Option<Value> {
+    match summary.verification {
+        Verification::NoSidecars | Verification::Unknown => None,
+        Verification::Verified => Some(true.into()),
+        Verification::Missing | Verification::Contradicted { .. } | Verification::Garbled => {
+            Some(false.into())
+        }
+    }
+}
+
+/// What one sample of a repo is.
+type OfRow = fn(&Row<'_>) -> Option<Value>;
+
+/// Everything that is said of a repo.
+const OF_REPO: &[(Family, OfRow)] = &[
+    (
+        Family {
+            name: "scm_backup_tarball_size",
+            unit: Some(&Unit::Bytes),
+            help: "Size of the newest tarball.",
+        },
+        |row| Some(Value::Count(row.summary?.newest.size)),
+    ),
+    (
+        Family {
+            name: "scm_backup_tarball_previous_size",
+            unit: Some(&Unit::Bytes),
+            help: "Size of the tarball before the newest.",
+        },
+        |row| Some(Value::Count(row.summary?.previous.as_ref()?.size)),
+    ),
+    (
+        Family {
+            name: "scm_backup_tarball_timestamp",
+            unit: Some(&Unit::Seconds),
+            help: "When the newest tarball was made: the stamp in its path, read in the hub's time zone.",
+        },
+        |row| Some(Value::Whole(row.summary?.newest.made.as_second())),
+    ),
+    (
+        Family {
+            name: "scm_backup_tarball_age",
+            unit: Some(&Unit::Seconds),
+            help: "Age of the newest tarball at the time of the scrape; below 0 where its stamp lies in the future.",
+        },
+        |row| Some(Value::Whole(row.now.as_second() - row.summary?.newest.made.as_second())),
+    ),
+    (
+        Family {
+            name: "scm_backup_tarball_oldest_timestamp",
+            unit: Some(&Unit::Seconds),
+            help: "When the oldest tarball held was made.",
+        },
+        |row| Some(Value::Whole(row.summary?.oldest.as_second())),
+    ),
+    (
+        Family {
+            name: "scm_backup_tarballs",
+            unit: None,
+            help: "How many tarballs are held; 0 for an expected repo that is not there.",
+        },
+        |row| row.count.map(Value::Count),
+    ),
+    (
+        Family {
+            name: "scm_backup_tarballs_size",
+            unit: Some(&Unit::Bytes),
+            help: "Size of all tarballs held together.",
+        },
+        |row| match row.summary {
+            Some(summary) => Some(Value::Count(summary.total_bytes)),
+            None => row.count.map(Value::Count),
+        },
+    ),
+    (
+        Family {
+            name: "scm_backup_tarball_verified",
+            unit: None,
+            help: "Whether the newest tarball's sidecar is there and gives its size; absent where a repo has no sidecars at all.",
+        },
+        |row| verified(row.summary?),
+    ),
+    (
+        Family {
+            name: "scm_backup_repo_expected",
+            unit: None,
+            help: "1 for a repo that must be there, 0 for one found without being selected.",
+        },
+        |row| row.status.map(|_| row.target.expects(row.repo).into()),
+    ),
+    (
+        Family { name: "scm_backup_repo_status", unit: None, help: "The verdict: 0 ok, 1 warn, 2 alarm." },
+        |row| {
+            row.status.map(|status| {
+                Value::Count(match status {
+                    Status::Ok => 0,
+                    Status::Warn => 1,
+                    Status::Alarm => 2,
+                })
+            })
+        },
+    ),
+    (
+        Family {
+            name: "scm_backup_max_age",
+            unit: Some(&Unit::Seconds),
+            help: "The newest tarball may be no older than this.",
+        },
+        |row| row.limits.max_age.map(seconds),
+    ),
+    (
+        Family {
+            name: "scm_backup_min_tarballs",
+            unit: None,
+            help: "At least so many tarballs must be held.",
+        },
+        |row| row.limits.min_tarballs.map(Value::Count),
+    ),
+    (
+        Family {
+            name: "scm_backup_max_tarballs",
+            unit: None,
+            help: "No more tarballs than this may be held.",
+        },
+        |row| row.limits.max_tarballs.map(Value::Count),
+    ),
+    (
+        Family {
+            name: "scm_backup_min_size_ratio",
+            unit: None,
+            help: "The newest tarball's size over the previous one's may be no smaller than this.",
+        },
+        |row| row.limits.min_size_ratio.map(Value::Real),
+    ),
+];
+
+/// What one sample of a target is.
+type OfTarget = fn(&Sighting) -> Option<Value>;
+
+/// Everything that is said of a target with no more labels than its own.
+const OF_TARGET: &[(Family, OfTarget)] = &[
+    (
+        Family {
+            name: "scm_backup_probe_success",
+            unit: None,
+            help: "Whether the last probe gave a complete listing; absent before the first has ended.",
+        },
+        |sighting| Some(sighting.last.as_ref()?.failure.is_none().into()),
+    ),
+    (
+        Family {
+            name: "scm_backup_probe_timestamp",
+            unit: Some(&Unit::Seconds),
+            help: "When the report that the target's series come from was taken; it stands still while probes fail.",
+        },
+        |sighting| Some(Value::Whole(sighting.report.as_ref()?.taken.as_second())),
+    ),
+    (
+        Family {
+            name: "scm_backup_listing_records",
+            unit: None,
+            help: "Tarballs read from the last listing, of all repos.",
+        },
+        |sighting| Some(Value::Count(sighting.report.as_ref()?.records)),
+    ),
+    (
+        Family {
+            name: "scm_backup_listing_rejects",
+            unit: None,
+            help: "Names in the last listing that do not fit the layout; the log shows the first few.",
+        },
+        |sighting| Some(Value::Count(sighting.report.as_ref()?.rejects.count)),
+    ),
+    (
+        Family {
+            name: "scm_backup_locked_timestamp",
+            unit: Some(&Unit::Seconds),
+            help: "Since when the transfer lock stands; absent when there is none.",
+        },
+        |sighting| Some(Value::Whole(sighting.report.as_ref()?.lock.as_ref()?.since.as_second())),
+    ),
+    (
+        Family {
+            name: "scm_backup_filesystem_size",
+            unit: Some(&Unit::Bytes),
+            help: "Size of the file system where the tarballs lie.",
+        },
+        |sighting| Some(Value::Count(sighting.report.as_ref()?.filesystem?.size)),
+    ),
+    (
+        Family {
+            name: "scm_backup_filesystem_avail",
+            unit: Some(&Unit::Bytes),
+            help: "What is left for ordinary users on the file system where the tarballs lie.",
+        },
+        |sighting| Some(Value::Count(sighting.report.as_ref()?.filesystem?.avail)),
+    ),
+    (
+        Family {
+            name: "scm_backup_clock_offset",
+            unit: Some(&Unit::Seconds),
+            help: "The node's clock less the exporter's, as of the last listing.",
+        },
+        |sighting| Some(Value::Real(sighting.report.as_ref()?.clock_offset)),
+    ),
+];
+
+/// Writes the families of hubs, nodes and repos.
+pub(super) fn encode(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let rows: Vec<Row<'_>> =
+        snapshot.sightings.iter().flat_map(|sighting| rows(sighting, snapshot.now)).collect();
+    for (family, value) in OF_REPO {
+        gauges(encoder, *family, rows.iter().filter_map(|row| Some((row.labels(), value(row)?))))?;
+    }
+    for (family, value) in OF_TARGET {
+        let samples =
+            snapshot.sightings.iter().filter_map(|sighting| Some((labels(sighting), value(sighting)?)));
+        gauges(encoder, *family, samples)?;
+    }
+    encode_failures(snapshot, encoder)?;
+    encode_durations(snapshot, encoder)?;
+    encode_infos(snapshot, encoder)
+}
+
+fn labels(sighting: &Sighting) -> Labels<'_, 2> {
+    Labels([("hub", &sighting.target.hub), ("node", &sighting.target.node)])
+}
+
+fn encode_failures(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let family = Family {
+        name: "scm_backup_probe_failure",
+        unit: None,
+        help: "1 for the reason why the last probe gave no complete listing, 0 for the other reasons.",
+    };
+    let samples = snapshot.sightings.iter().flat_map(|sighting| {
+        sighting.last.iter().flat_map(move |last| {
+            Reason::ALL.into_iter().map(move |reason| {
+                let Labels([hub, node]) = labels(sighting);
+                let is_it = last.failure.as_ref().is_some_and(|failure| failure.reason == reason);
+                (Labels([hub, node, ("reason", reason.as_str())]), is_it.into())
+            })
+        })
+    });
+    gauges(encoder, family, samples)
+}
+
+fn encode_durations(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let family = Family {
+        name: "scm_backup_probe_duration",
+        unit: Some(&Unit::Seconds),
+        help: "How long the phases of the last probe took: connect (next to nothing with a kept session) and list.",
+    };
+    let samples = snapshot.sightings.iter().flat_map(|sighting| {
+        let Labels([hub, node]) = labels(sighting);
+        let phases = sighting.last.as_ref().map(|last| last.phases);
+        [("connect", phases.map(|phases| phases.connect)), ("list", phases.and_then(|phases| phases.list))]
+            .into_iter()
+            .filter_map(move |(phase, took)| {
+                Some((Labels([hub, node, ("phase", phase)]), Value::Real(took?.as_secs_f64())))
+            })
+    });
+    gauges(encoder, family, samples)
+}
+
+fn encode_infos(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let family = Family { name: "scm_backup_hub", unit: None, help: "What is configured of a hub." };
+    let emails: Vec<String> = snapshot.hubs.iter().map(|hub| hub.email.join(" ")).collect();
+    let samples = snapshot.hubs.iter().zip(&emails).map(|(hub, email)| {
+        Labels([
+            ("hub", hub.name.as_str()),
+            ("srvnode", hub.srvnode.as_str()),
+            ("report_url", hub.report_url.as_deref().unwrap_or_default()),
+            ("message", hub.message.as_deref().unwrap_or_default()),
+            ("email", email.as_str()),
+        ])
+    });
+    infos(encoder, family, samples)?;
+
+    let family = Family {
+        name: "scm_backup_node",
+        unit: None,
+        help: "How a node is reached, and with what it lists its files (empty before the first report).",
+    };
+    let addresses: Vec<String> =
+        snapshot.sightings.iter().map(|sighting| sighting.target.connection.to_string()).collect();
+    let samples = snapshot.sightings.iter().zip(&addresses).map(|(sighting, address)| {
+        let Labels([hub, node]) = labels(sighting);
+        let listing = sighting.report.as_ref().map_or("", |report| report.method.as_str());
+        Labels([hub, node, ("address", address.as_str()), ("listing", listing)])
+    });
+    infos(encoder, family, samples)
+}

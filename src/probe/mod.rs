@@ -1,0 +1,310 @@
+//! Probing: when to look at a target, and what is kept of the last look.
+//!
+//! A target has at most one probe in flight, however many scrapes ask for it. A probe belongs to nobody in
+//! particular: a scrape that cannot wait any longer takes the last report, and the probe goes on and serves the
+//! next one. A probe that fails leaves the last report in place.
+
+pub mod failure;
+mod look;
+pub mod runtime_dir;
+pub mod ssh;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::failure::Failure;
+pub(crate) use self::look::request;
+use self::look::{Look, look};
+use self::runtime_dir::RuntimeDir;
+use self::ssh::{Phases, Sessions};
+use crate::inventory::{Inventory, Target};
+use crate::report::Report;
+
+/// What is known of a target: the last report, and how the last probe went.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// The target.
+    pub target: Arc<Target>,
+    /// The last report; `None` before the first success.
+    pub report: Option<Arc<Report>>,
+    /// The last probe that ended; `None` before the first.
+    pub last: Option<Attempt>,
+}
+
+/// A probe that ended.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Why there is no complete listing; `None` when there is one.
+    pub failure: Option<Failure>,
+    /// How long its phases took.
+    pub phases: Phases,
+}
+
+/// Probes the targets of the inventory in force.
+#[derive(Debug)]
+pub struct Prober {
+    shared: Arc<Shared>,
+    table: RwLock<Arc<Table>>,
+}
+
+/// What probes in flight use.
+#[derive(Debug)]
+struct Shared {
+    sessions: Sessions,
+    /// Probes at once.
+    turns: Semaphore,
+    /// Probes in flight.
+    probes: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// An inventory with what is known of its targets.
+#[derive(Debug, Default)]
+struct Table {
+    inventory: Inventory,
+    slots: BTreeMap<(String, String), Arc<Slot>>,
+}
+
+/// One target's place.
+#[derive(Debug)]
+struct Slot {
+    target: Arc<Target>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    report: Option<Arc<Report>>,
+    last: Option<Attempt>,
+    /// Closed when the probe in flight ends.
+    in_flight: Option<watch::Receiver<()>>,
+}
+
+/// Which targets are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// Those of one hub.
+    Hub(String),
+    /// One.
+    Node(String, String),
+}
+
+impl Prober {
+    /// A prober of an inventory, with at most `max_concurrent` probes at once.
+    pub fn new(inventory: Inventory, dir: RuntimeDir, max_concurrent: usize) -> Self {
+        let shared = Shared {
+            sessions: Sessions::new(dir),
+            turns: Semaphore::new(max_concurrent.max(1)),
+            probes: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        let prober = Self { shared: Arc::new(shared), table: RwLock::default() };
+        prober.replace(inventory);
+        prober
+    }
+
+    /// Puts another inventory in force. What is known of targets that are in both is kept, and so are the
+    /// sessions of their nodes.
+    pub fn replace(&self, inventory: Inventory) {
+        let old = self.table();
+        let slots = inventory
+            .targets()
+            .map(|target| {
+                let key = (target.hub.clone(), target.node.clone());
+                let slot = match old.slots.get(&key) {
+                    Some(slot) if slot.target == *target => slot.clone(),
+                    Some(slot) if sees_the_same(&slot.target, target) => {
+                        let state = slot.state();
+                        let state =
+                            State { report: state.report.clone(), last: state.last.clone(), in_flight: None };
+                        Arc::new(Slot { target: target.clone(), state: Mutex::new(state) })
+                    }
+                    _ => Arc::new(Slot { target: target.clone(), state: Mutex::default() }),
+                };
+                (key, slot)
+            })
+            .collect();
+        let wanted: HashSet<_> = inventory.targets().map(|target| &target.connection).collect();
+        self.shared.sessions.keep_only(&wanted);
+        let table = Arc::new(Table { slots, inventory });
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+    }
+
+    /// The inventory in force.
+    pub fn inventory(&self) -> Inventory {
+        self.table().inventory.clone()
+    }
+
+    /// Probes the targets meant, side by side, and waits for that, but no longer than `budget`.
+    pub async fn probe(&self, scope: &Scope, budget: Option<Duration>) {
+        let waits: Vec<_> = self.slots(scope).iter().filter_map(|slot| self.start(slot)).collect();
+        let all = async {
+            for mut done in waits {
+                // An error says that the sender is gone, which is what is waited for.
+                while done.changed().await.is_ok() {}
+            }
+        };
+        match budget {
+            Some(budget) => {
+                let _ = tokio::time::timeout(budget, all).await;
+            }
+            None => all.await,
+        }
+    }
+
+    /// What is known of the targets meant, sorted by hub and node. Never starts a probe.
+    pub fn sightings(&self, scope: &Scope) -> Vec<Sighting> {
+        let sighting = |slot: Arc<Slot>| {
+            let state = slot.state();
+            Sighting { target: slot.target.clone(), report: state.report.clone(), last: state.last.clone() }
+        };
+        self.slots(scope).into_iter().map(sighting).collect()
+    }
+
+    /// How many SSH sessions are up.
+    pub fn live_sessions(&self) -> usize {
+        self.shared.sessions.live()
+    }
+
+    /// Ends the probes in flight and every session; returns when their processes are gone.
+    pub async fn close(&self) {
+        self.shared.stop.cancel();
+        self.shared.probes.close();
+        self.shared.probes.wait().await;
+        self.shared.sessions.close().await;
+    }
+
+    fn table(&self) -> Arc<Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn slots(&self, scope: &Scope) -> Vec<Arc<Slot>> {
+        let table = self.table();
+        let is_meant = |(hub, node): &(String, String)| match scope {
+            Scope::All => true,
+            Scope::Hub(meant) => hub == meant,
+            Scope::Node(meant, meant_node) => hub == meant && node == meant_node,
+        };
+        table.slots.iter().filter(|(key, _)| is_meant(key)).map(|(_, slot)| slot.clone()).collect()
+    }
+
+    /// Starts a probe unless one is in flight or the last report is young enough; what comes back is closed
+    /// when the probe ends.
+    fn start(&self, slot: &Arc<Slot>) -> Option<watch::Receiver<()>> {
+        let mut state = slot.state();
+        if let Some(in_flight) = &state.in_flight {
+            return Some(in_flight.clone());
+        }
+        if self.shared.stop.is_cancelled() || state.is_younger_than(slot.target.min_probe_interval) {
+            return None;
+        }
+        let (sender, receiver) = watch::channel(());
+        state.in_flight = Some(receiver.clone());
+        drop(state);
+        let (shared, slot) = (self.shared.clone(), slot.clone());
+        self.shared.probes.spawn(async move {
+            let found = tokio::select! {
+                found = shared.look(&slot.target) => Some(found),
+                () = shared.stop.cancelled() => None,
+            };
+            slot.settle(found);
+            drop(sender);
+        });
+        Some(receiver)
+    }
+}
+
+impl Shared {
+    async fn look(&self, target: &Arc<Target>) -> Look {
+        let _turn = self.turns.acquire().await;
+        look(&self.sessions, target).await
+    }
+}
+
+impl Slot {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what a probe found out; `None` when it was called off.
+    fn settle(&self, found: Option<Look>) {
+        let mut state = self.state();
+        state.in_flight = None;
+        let Some(Look { phases, report, failure }) = found else { return };
+        self.log(&state, report.as_ref(), failure.as_ref());
+        if let Some(report) = report {
+            state.report = Some(Arc::new(report));
+        }
+        state.last = Some(Attempt { ended: Timestamp::now(), failure, phases });
+    }
+
+    /// Says what has changed since the last probe; what has not is said at debug only.
+    fn log(&self, before: &State, report: Option<&Report>, failure: Option<&Failure>) {
+        let (hub, node) = (self.target.hub.as_str(), self.target.node.as_str());
+        let failed_before = before.last.as_ref().and_then(|last| last.failure.as_ref());
+        match (failure, failed_before) {
+            (Some(now), Some(before)) if now.reason == before.reason => {
+                tracing::debug!(hub, node, reason = %now.reason, "probe failed again: {now}");
+            }
+            (Some(now), _) => {
+                let advice = now.advice(&self.target);
+                tracing::warn!(hub, node, reason = %now.reason, "probe failed: {now}; {advice}");
+            }
+            (None, Some(_)) => tracing::info!(hub, node, "probe succeeds again"),
+            (None, None) => tracing::debug!(hub, node, "probe succeeded"),
+        }
+        let Some(report) = report else { return };
+        let rejected_before = before.report.as_ref().map_or(0, |report| report.rejects.count);
+        if report.rejects.count > 0 && report.rejects.count != rejected_before {
+            tracing::warn!(
+                hub,
+                node,
+                rejects = report.rejects.count,
+                "names below {} do not fit the layout and are not counted, the first: {}",
+                report.root,
+                report.rejects.first.join("; ")
+            );
+        }
+        let shifted_before = before.report.as_ref().and_then(|report| report.zone_shift_hours);
+        if let Some(hours) = report.zone_shift_hours
+            && shifted_before != Some(hours)
+        {
+            tracing::warn!(
+                hub,
+                node,
+                "the stamps in the paths run {hours} h ahead of the files' own times: set `timezone` in [hub {hub}] to the zone of the hub's clock"
+            );
+        }
+    }
+}
+
+impl State {
+    fn is_younger_than(&self, interval: Duration) -> bool {
+        match (&self.last, interval.is_zero()) {
+            (Some(last), false) => {
+                let age = Timestamp::now().duration_since(last.ended);
+                !age.is_negative() && age.unsigned_abs() < interval
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether a report of one target still says something true of the other: where it is taken and how its
+/// stamps are read must be the same, while limits and time limits may differ.
+fn sees_the_same(old: &Target, new: &Target) -> bool {
+    old.connection.to_string() == new.connection.to_string()
+        && old.root == new.root
+        && old.timezone == new.timezone
+        && old.expected == new.expected
+}

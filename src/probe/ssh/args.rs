@@ -1,0 +1,153 @@
+//! The command line of the `ssh` master, and the one a person would type.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::inventory::{Connection, HostKeyChecking};
+
+/// Arguments for a master that listens on `socket`.
+///
+/// What is not said here is left to the user's own ssh configuration. What is said here is what a probe must
+/// be sure of, whatever stands there: no question is ever asked, nothing is forwarded, the master stays in the
+/// foreground, notices a dead link, and prints errors (which tell the reason) but no banner.
+pub(super) fn master(connection: &Connection, socket: &Path) -> Vec<OsString> {
+    let mut args: Vec<OsString> = Vec::new();
+    // The first value given wins in ssh, so the command line overrides every configuration file.
+    for option in [
+        "BatchMode=yes",
+        "ControlPersist=no",
+        "ServerAliveInterval=15",
+        "ServerAliveCountMax=3",
+        "ClearAllForwardings=yes",
+        "ForwardAgent=no",
+        "ForwardX11=no",
+        "PermitLocalCommand=no",
+        "RemoteCommand=none",
+        "RequestTTY=no",
+        "ForkAfterAuthentication=no",
+        "UpdateHostKeys=no",
+        "VisualHostKey=no",
+        "LogLevel=ERROR",
+    ] {
+        args.extend(["-o".into(), option.into()]);
+    }
+    args.extend(["-o".into(), format!("ConnectTimeout={}", connection.timeout.as_secs().max(1)).into()]);
+    args.extend(["-o".into(), format!("StrictHostKeyChecking={}", strictness(connection)).into()]);
+    args.extend(["-M".into(), "-N".into(), "-S".into(), socket.into()]);
+    args.extend(place(connection));
+    args
+}
+
+/// Where to connect to, as arguments.
+fn place(connection: &Connection) -> Vec<OsString> {
+    let mut args: Vec<OsString> = Vec::new();
+    if let Some(file) = &connection.ssh_config {
+        args.extend(["-F".into(), file.into()]);
+    }
+    if let Some(file) = &connection.known_hosts {
+        let mut option = OsString::from("UserKnownHostsFile=");
+        option.push(quoted(file));
+        args.extend(["-o".into(), option]);
+    }
+    if let Some(file) = &connection.key_filename {
+        // -i takes the path as it is, but for percent signs.
+        args.extend(["-i".into(), file.to_string_lossy().replace('%', "%%").into()]);
+    }
+    if let Some(gateway) = &connection.gateway {
+        args.extend(["-J".into(), gateway.into()]);
+    }
+    if let Some(port) = connection.port {
+        args.extend(["-p".into(), port.to_string().into()]);
+    }
+    if let Some(user) = &connection.user {
+        args.extend(["-l".into(), user.into()]);
+    }
+    args.extend(["--".into(), connection.host.as_str().into()]);
+    args
+}
+
+fn strictness(connection: &Connection) -> &'static str {
+    match connection.host_key_checking {
+        HostKeyChecking::Strict => "yes",
+        HostKeyChecking::AcceptNew => "accept-new",
+    }
+}
+
+/// A path as a value of the ssh configuration language: one word, with nothing to expand.
+fn quoted(path: &Path) -> String {
+    format!("\"{}\"", path.to_string_lossy().replace('%', "%%").replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// The command that a person types to see what the exporter sees; the remote command comes after it.
+pub fn by_hand(connection: &Connection) -> String {
+    shell_line(["ssh".into(), "-o".into(), "BatchMode=yes".into()].into_iter().chain(place(connection)))
+}
+
+/// The command that a person types to be asked about the node's host key.
+pub fn by_hand_asking(connection: &Connection) -> String {
+    shell_line(
+        ["ssh".into(), "-o".into(), "StrictHostKeyChecking=ask".into()].into_iter().chain(place(connection)),
+    )
+}
+
+fn shell_line(words: impl Iterator<Item = OsString>) -> String {
+    let mut line = String::new();
+    for word in words.filter(|word| word != "--") {
+        let word = word.to_string_lossy();
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        if !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"@%+=:,./_-[]".contains(&b))
+        {
+            line.push_str(&word);
+        } else {
+            line.push('\'');
+            line.push_str(&word.replace('\'', "'\\''"));
+            line.push('\'');
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn connection() -> Connection {
+        Connection {
+            host: "Z9".into(),
+            user: None,
+            port: None,
+            key_filename: None,
+            gateway: None,
+            shell: "sh".into(),
+            timeout: Duration::from_secs(2),
+            host_key_checking: HostKeyChecking::Strict,
+            known_hosts: None,
+            ssh_config: None,
+            verbose: false,
+        }
+    }
+
+    #[test]
+    fn host_comes_last_and_behind_the_end_of_options() {
+        let args = master(&connection(), Path::new("/run/x/1"));
+        assert_eq!(&args[args.len() - 2..], ["--", "Z9"]);
+        assert!(args.contains(&"StrictHostKeyChecking=yes".into()));
+        assert!(args.contains(&"ConnectTimeout=2".into()));
+    }
+
+    #[test]
+    fn line_by_hand_can_be_pasted_into_a_shell() {
+        let mut connection = connection();
+        connection.user = Some("backup".into());
+        connection.port = Some(229);
+        connection.known_hosts = Some("/etc/known hosts%1".into());
+        assert_eq!(
+            by_hand(&connection),
+            "ssh -o BatchMode=yes -o 'UserKnownHostsFile=\"/etc/known hosts%%1\"' -p 229 -l backup Z9"
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! What the master's standard error says about why it ended.
+//!
+//! `ssh` gives one exit status (255) for everything, so the words are all there is. They have been stable for
+//! many releases; what is not recognised is `connect`, with the words shown.
+
+use crate::probe::failure::{Failure, Reason};
+
+/// Words of ssh and the reason they stand for; the first that occurs decides, so what is more telling comes
+/// first: a changed host key also prints "Host key verification failed", and a jump host that fails also
+/// prints that the connection was closed.
+const WORDS: &[(&str, Reason)] = &[
+    ("Bad configuration option", Reason::Internal),
+    ("terminating, ", Reason::Internal),
+    ("Can't open user config file", Reason::Internal),
+    ("Bad owner or permissions", Reason::Internal),
+    ("too long for Unix domain socket", Reason::Internal),
+    ("unix_listener:", Reason::Internal),
+    ("REMOTE HOST IDENTIFICATION HAS CHANGED", Reason::HostKey),
+    ("host key is known for", Reason::HostKey),
+    ("Host key verification failed", Reason::HostKey),
+    ("revoked", Reason::HostKey),
+    ("Could not resolve hostname", Reason::Resolve),
+    ("Permission denied (", Reason::Auth),
+    ("Too many authentication failures", Reason::Auth),
+    ("No more authentication methods", Reason::Auth),
+    ("Load key", Reason::Auth),
+    ("Connection timed out", Reason::Timeout),
+    ("Operation timed out", Reason::Timeout),
+    ("timed out during banner exchange", Reason::Timeout),
+    ("not responding", Reason::Timeout),
+];
+
+/// Words of a server that is only too busy at the moment (MaxStartups), so that another try may succeed.
+const BUSY: &[&str] = &[
+    "kex_exchange_identification: Connection closed by remote host",
+    "kex_exchange_identification: read: Connection reset by peer",
+    "Connection reset by",
+    "Exceeded MaxStartups",
+    "Not allowed at this time",
+];
+
+/// The failure behind what a master printed before it ended.
+pub(super) fn failure(stderr: &str) -> Failure {
+    let deciding = WORDS.iter().find_map(|(words, reason)| Some((*reason, line_with(stderr, words)?)));
+    match deciding {
+        Some((Reason::HostKey, line)) if stderr.contains("IDENTIFICATION HAS CHANGED") => {
+            let whose =
+                line_with(stderr, "Offending").or_else(|| line_with(stderr, "Host key for")).unwrap_or(line);
+            Failure::new(Reason::HostKey, format!("the node's host key has changed ({})", whose.trim()))
+        }
+        Some((reason, line)) => Failure::new(reason, line),
+        None => {
+            let last = stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
+            Failure::new(Reason::Connect, last.unwrap_or("ssh ended without a word"))
+        }
+    }
+}
+
+/// Whether it is worth trying again at once.
+pub(super) fn is_busy(stderr: &str) -> bool {
+    BUSY.iter().any(|words| stderr.contains(words))
+}
+
+fn line_with<'a>(text: &'a str, words: &str) -> Option<&'a str> {
+    text.lines().map(str::trim).find(|line| line.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(stderr: &str, reason: Reason, detail: &str) {
+        let failure = failure(stderr);
+        assert_eq!((failure.reason, failure.detail.as_str()), (reason, detail));
+    }
+
+    #[test]
+    fn unknown_host_key() {
+        check(
+            "No ED25519 host key is known for [127.0.0.1]:40123 and you have requested strict checking.\r\nHost key verification failed.\r\n",
+            Reason::HostKey,
+            "No ED25519 host key is known for [127.0.0.1]:40123 and you have requested strict checking.",
+        );
+    }
+
+    #[test]
+    fn changed_host_key_names_the_line_to_look_at() {
+        let stderr = "@@@@@@@@@@@@\r\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\n@@@@@@@@@@@@\r\n\
+            IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\r\n\
+            Offending ED25519 key in /home/u/.ssh/known_hosts:3\r\n\
+            Host key for [127.0.0.1]:40123 has changed and you have requested strict checking.\r\nHost key verification failed.\r\n";
+        check(
+            stderr,
+            Reason::HostKey,
+            "the node's host key has changed (Offending ED25519 key in /home/u/.ssh/known_hosts:3)",
+        );
+    }
+
+    #[test]
+    fn name_that_does_not_resolve() {
+        let line = "ssh: Could not resolve hostname cms99: Name or service not known";
+        check(&format!("{line}\r\n"), Reason::Resolve, line);
+    }
+
+    #[test]
+    fn jump_host_that_fails_shows_its_own_reason() {
+        check(
+            "u@gw: Permission denied (publickey).\r\nkex_exchange_identification: Connection closed by remote host\r\n",
+            Reason::Auth,
+            "u@gw: Permission denied (publickey).",
+        );
+    }
+
+    #[test]
+    fn refused_and_timed_out_connections_differ() {
+        let refused = "ssh: connect to host 127.0.0.1 port 1: Connection refused";
+        check(refused, Reason::Connect, refused);
+        let slow = "ssh: connect to host 10.0.0.1 port 22: Connection timed out";
+        check(slow, Reason::Timeout, slow);
+        let banner = "Connection timed out during banner exchange";
+        check(&format!("{banner}\r\nConnection to 127.0.0.1 port 9 timed out\r\n"), Reason::Timeout, banner);
+    }
+
+    #[test]
+    fn broken_ssh_configuration_is_our_own_fault() {
+        check(
+            "/home/u/.ssh/config: line 3: Bad configuration option: hostnam\r\n/home/u/.ssh/config: terminating, 1 bad configuration options\r\n",
+            Reason::Internal,
+            "/home/u/.ssh/config: line 3: Bad configuration option: hostnam",
+        );
+    }
+
+    #[test]
+    fn silence_is_still_a_failure() {
+        check("", Reason::Connect, "ssh ended without a word");
+    }
+
+    #[test]
+    fn full_server_is_worth_another_try() {
+        assert!(is_busy("kex_exchange_identification: Connection closed by remote host\r\n"));
+        assert!(!is_busy("u@h: Permission denied (publickey).\r\n"));
+    }
+}

@@ -1,0 +1,28 @@
+//! The small step between us and an `ssh` master: it ties the master's life to ours.
+//!
+//! The exporter starts itself with the hidden subcommand [`SUBCOMMAND`], which asks the kernel for SIGTERM when
+//! the parent dies, leaves the terminal's session, and becomes `ssh`. So a master cannot outlive a killed
+//! exporter, a Ctrl-C at the terminal reaches only us, and neither ssh nor a jump host's ssh finds a terminal
+//! to ask a question on.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
+
+/// Name of the hidden subcommand; its arguments are the parent's process id and then those of `ssh`.
+pub const SUBCOMMAND: &str = "ssh-master";
+
+/// Becomes `ssh`. Returns only when that fails.
+pub fn become_ssh(parent: i32, args: impl IntoIterator<Item = OsString>) -> io::Result<Infallible> {
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    // The parent may have died before the line above.
+    if getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(parent) {
+        return Err(io::Error::other("the exporter that started this is gone"));
+    }
+    setsid()?;
+    Err(Command::new("ssh").args(args).exec())
+}

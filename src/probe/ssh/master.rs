@@ -1,0 +1,262 @@
+//! One `ssh` master process: a connection to a node over which listings are run.
+//!
+//! We start the process ourselves rather than through the `openssh` crate, which gives no pid and no standard
+//! error, and would leave the process behind when we are killed. The crate then talks to its control socket.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use openssh::{Session, Stdio as RemoteStdio};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
+
+use super::{args, complaint, guard};
+use crate::inventory::Connection;
+use crate::probe::failure::{Failure, Reason};
+
+/// How long a master may take to end when asked, before it is killed.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How much of a foreign standard error is kept: its end.
+const TAIL: usize = 8 * 1024;
+
+/// How much of a reply is read at once: what a pipe holds.
+const CHUNK: usize = 64 * 1024;
+
+/// A master that has logged in. Its process is ended when the last handle is dropped.
+#[derive(Debug)]
+pub(super) struct Master {
+    session: Session,
+    ended: watch::Receiver<bool>,
+    /// Dropped with us, which tells the keeper to end the process.
+    _wanted: oneshot::Sender<()>,
+}
+
+/// Why a command could not be run to its end.
+#[derive(Debug)]
+pub(super) enum RunError {
+    /// The connection is gone.
+    Lost,
+    /// The node refuses one more session on a living connection.
+    Refused(String),
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// The end of what it wrote on standard error.
+    pub(super) stderr: String,
+    /// Its exit status; `None` when it was not waited for, or ended by a signal.
+    pub(super) status: Option<i32>,
+}
+
+/// Why a connection could not be made.
+#[derive(Debug)]
+pub(super) struct ConnectError {
+    pub(super) failure: Failure,
+    /// The node seemed only too busy, so that another try may succeed.
+    pub(super) busy: bool,
+}
+
+impl Master {
+    /// Starts a master and waits until it has logged in. Its process is looked after by a task of `tasks`,
+    /// also when this future is dropped half way.
+    pub(super) async fn connect(
+        connection: &Connection,
+        socket: PathBuf,
+        deadline: Instant,
+        tasks: &TaskTracker,
+    ) -> Result<Self, ConnectError> {
+        let mut child = start(connection, &socket).map_err(|error| ConnectError {
+            failure: Failure::new(Reason::Internal, format!("cannot start ssh: {error}")),
+            busy: false,
+        })?;
+        let words = Arc::new(Mutex::new(Tail::default()));
+        let stderr = child.stderr.take();
+        let (wanted, unwanted) = oneshot::channel();
+        let (end, mut ended) = watch::channel(false);
+        tasks.spawn(keep(child, stderr, words.clone(), unwanted, end, socket.clone()));
+
+        let mut pause = Duration::from_millis(2);
+        loop {
+            tokio::select! {
+                // The keeper drops its sender only after it has said that the process ended.
+                _ = ended.changed() => {
+                    let words = words.lock().unwrap_or_else(PoisonError::into_inner).text();
+                    return Err(ConnectError { failure: complaint::failure(&words), busy: complaint::is_busy(&words) });
+                }
+                () = sleep(pause) => {}
+            }
+            // ssh binds under another name and renames: once the name is there, it listens.
+            if socket.exists() {
+                let session = Session::resume_mux(socket.into_boxed_path(), None);
+                return Ok(Self { session, ended, _wanted: wanted });
+            }
+            if Instant::now() >= deadline {
+                let seconds = connection.timeout.as_secs_f64();
+                let detail = format!("no login within {seconds} s (`timeout`), the key exchange included");
+                return Err(ConnectError { failure: Failure::new(Reason::Timeout, detail), busy: false });
+            }
+            pause = (pause * 3 / 2).min(Duration::from_millis(50));
+        }
+    }
+
+    /// Whether the process has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// Runs a command, gives it `input`, and hands what it prints to `sink` until that has had enough.
+    pub(super) async fn run(
+        &self,
+        command: &str,
+        input: &[u8],
+        mut sink: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<Ran, RunError> {
+        let mut child = self
+            .session
+            .raw_command(command)
+            .stdin(RemoteStdio::piped())
+            .stdout(RemoteStdio::piped())
+            .stderr(RemoteStdio::piped())
+            .spawn()
+            .await
+            .map_err(|error| match error {
+                openssh::Error::SshMux(error) if !self.has_ended() => RunError::Refused(error.to_string()),
+                _ => RunError::Lost,
+            })?;
+        let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
+        let (Some(mut stdin), Some(mut stdout), Some(stderr)) = (stdin, stdout, stderr) else {
+            return Err(RunError::Lost);
+        };
+        let words = Mutex::new(Tail::default());
+        let sides = async {
+            let feed = async {
+                // A forced command does not read its input, and then the pipe breaks: no harm.
+                let _ = stdin.write_all(input).await;
+                drop(stdin);
+            };
+            tokio::join!(feed, collect(stderr, &words));
+            std::future::pending::<()>().await;
+        };
+        let read = async {
+            let mut chunk = vec![0; CHUNK];
+            loop {
+                match stdout.read(&mut chunk).await {
+                    Ok(0) | Err(_) => return ControlFlow::Continue(()),
+                    Ok(n) if sink(&chunk[..n]).is_break() => return ControlFlow::Break(()),
+                    Ok(_) => {}
+                }
+            }
+        };
+        let enough = tokio::select! {
+            enough = read => enough,
+            () = sides => ControlFlow::Continue(()),
+        };
+        let status = match enough {
+            // Whatever the node still prints is of no interest.
+            ControlFlow::Break(()) => None,
+            ControlFlow::Continue(()) => match timeout(PATIENCE, child.wait()).await {
+                Ok(Ok(status)) => status.code(),
+                // The crate turns exit status 127 into this.
+                Ok(Err(openssh::Error::Remote(_))) => Some(127),
+                // The crate says the same of a command that a signal ended and of a master that is gone.
+                Ok(Err(openssh::Error::RemoteProcessTerminated)) | Err(_)
+                    if self.session.check().await.is_ok() =>
+                {
+                    None
+                }
+                _ => return Err(RunError::Lost),
+            },
+        };
+        let stderr = words.lock().unwrap_or_else(PoisonError::into_inner).text();
+        Ok(Ran { stderr, status })
+    }
+}
+
+/// Starts `ssh` by way of the guard, as our own executable: `/proc/self/exe` stays right when the file on disk
+/// has been replaced by a newer version.
+fn start(connection: &Connection, socket: &Path) -> io::Result<Child> {
+    Command::new("/proc/self/exe")
+        .arg(guard::SUBCOMMAND)
+        .arg(std::process::id().to_string())
+        .args(args::master(connection, socket))
+        .env("SSH_ASKPASS_REQUIRE", "never")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+}
+
+/// Looks after a master's process until it ends, by itself or because nobody wants it any more.
+async fn keep(
+    mut child: Child,
+    stderr: Option<tokio::process::ChildStderr>,
+    words: Arc<Mutex<Tail>>,
+    mut unwanted: oneshot::Receiver<()>,
+    ended: watch::Sender<bool>,
+    socket: PathBuf,
+) {
+    let ending = async {
+        tokio::select! {
+            _ = child.wait() => return,
+            _ = &mut unwanted => {}
+        }
+        // Asked to end, ssh removes its socket and hangs up on a jump host's ssh.
+        if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        if timeout(PATIENCE, child.wait()).await.is_err() {
+            let _ = child.kill().await;
+        }
+    };
+    match stderr {
+        Some(stderr) => {
+            let mut reading = std::pin::pin!(collect(stderr, &words));
+            tokio::select! {
+                () = ending => {
+                    // A jump host's ssh may hold the pipe a little longer.
+                    let _ = timeout_at(Instant::now() + Duration::from_millis(200), reading).await;
+                }
+                () = async { reading.as_mut().await; std::future::pending().await } => {}
+            }
+        }
+        None => ending.await,
+    }
+    let _ = std::fs::remove_file(&socket);
+    let _ = ended.send(true);
+}
+
+/// Reads to the end and keeps the tail.
+async fn collect(mut stream: impl AsyncRead + Unpin, words: &Mutex<Tail>) {
+    let mut chunk = [0; 1024];
+    while let Ok(n @ 1..) = stream.read(&mut chunk).await {
+        words.lock().unwrap_or_else(PoisonError::into_inner).push(&chunk[..n]);
+    }
+}
+
+/// The end of a stream, bounded.
+#[derive(Debug, Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    fn push(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+        if self.0.len() > 2 * TAIL {
+            self.0.drain(..self.0.len() - TAIL);
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0[self.0.len().saturating_sub(TAIL)..]).into_owned()
+    }
+}

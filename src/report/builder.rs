@@ -1,0 +1,206 @@
+//! From records to a [`Report`], in memory that grows with repos.
+//!
+//! Nothing is allocated for a record: per repo a handful of files is kept in memory that is used again. Repos are bounded
+//! too, since a node can invent as many as it likes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+
+use super::holding::Holding;
+use super::layout::{Place, SIDECAR_SUFFIX, Shown, place};
+use super::sidecar::Says;
+use super::zone_shift::whole_hours;
+use super::{Filesystem, Lock, Rejects, Report};
+use crate::inventory::{Repo, Target, escape_into};
+use crate::listing::{Begin, End, Record};
+
+/// How many repos of one target are told apart where the configuration does not name them; tarballs of further ones
+/// are rejected.
+const MOST_REPOS: usize = 10_000;
+
+/// How many rejects are kept in words.
+const REJECTS_KEPT: usize = 5;
+
+/// The directory directly below the root that stands while a transfer goes on.
+const LOCK: &[u8] = b"LOCKED";
+
+/// Takes the records of one listing in and gives its report.
+///
+/// Counted in [`Report::records`] is every tarball that fits the layout, of repos that are not looked at too. Sidecars are
+/// never rejects of their own: one that fits no tarball is passed over.
+#[derive(Debug)]
+pub struct Builder {
+    target: Arc<Target>,
+    begin: Option<Begin>,
+    root: String,
+    filesystem: Option<Filesystem>,
+    lock: Option<Lock>,
+    records: u64,
+    rejects: Rejects,
+    holdings: Vec<Holding>,
+    by_prefix: HashMap<Arc<[u8]>, usize>,
+    /// The holding of the record before: tarballs of one repo come in runs.
+    last: Option<usize>,
+}
+
+/// What becomes of a repo's files.
+enum Slot {
+    /// They are summarised here.
+    Held(usize),
+    /// They are counted only.
+    PassedOver,
+    /// There are too many repos.
+    TooMany,
+}
+
+impl Builder {
+    /// A builder for one listing of a target.
+    pub fn new(target: Arc<Target>) -> Self {
+        Self {
+            target,
+            begin: None,
+            root: String::new(),
+            filesystem: None,
+            lock: None,
+            records: 0,
+            rejects: Rejects::default(),
+            holdings: Vec::new(),
+            by_prefix: HashMap::new(),
+            last: None,
+        }
+    }
+
+    /// Takes one record in.
+    pub fn record(&mut self, record: Record<'_>) {
+        match record {
+            Record::Begin(begin) => self.begin = Some(begin),
+            Record::Root(root) => {
+                self.root.clear();
+                escape_into(&mut self.root, root);
+            }
+            Record::Filesystem { size, avail } => self.filesystem = Some(Filesystem { size, avail }),
+            Record::Tarball { size, mtime, path } => self.tarball(size, mtime, path),
+            Record::Sidecar { path, content, .. } => self.sidecar(path, content),
+            Record::Last { .. } => {}
+            Record::Lock { mtime, path } => {
+                if path == LOCK {
+                    self.lock = Some(Lock { since: instant(mtime) });
+                }
+            }
+            Record::NewlineInName => {
+                self.reject(|| "a name with a newline in it, and all beneath it".to_owned())
+            }
+        }
+    }
+
+    /// The report of a listing that has reached its end mark; `taken` is our clock when its first record came.
+    ///
+    /// `None` when the listing never began, which the parser rules out.
+    pub fn finish(self, end: End, taken: Timestamp) -> Option<Report> {
+        let begin = self.begin?;
+        let zone = self.target.timezone.clone().unwrap_or_else(|| {
+            // An offset beyond all zones is taken as none.
+            TimeZone::fixed(Offset::from_seconds(begin.utc_offset).unwrap_or(Offset::UTC))
+        });
+        let looked_at = || self.holdings.iter().filter(|holding| holding.selected);
+        let newest = looked_at().filter_map(|holding| {
+            let newest = &holding.tarballs.as_ref()?.newest;
+            Some((newest.stamp.instant(&zone, newest.mtime).as_second(), newest.mtime))
+        });
+        Some(Report {
+            taken,
+            method: begin.method,
+            clock_offset: begin.epoch as f64 - taken.as_millisecond() as f64 / 1e3,
+            zone_shift_hours: whole_hours(newest, begin.epoch),
+            repos: looked_at()
+                .filter_map(|holding| Some((holding.repo.clone(), holding.summary(&zone)?)))
+                .collect(),
+            zone,
+            root: self.root,
+            records: self.records,
+            rejects: self.rejects,
+            unreadable: end.unreadable,
+            lock: self.lock,
+            filesystem: self.filesystem,
+        })
+    }
+
+    fn tarball(&mut self, size: u64, mtime: i64, path: &[u8]) {
+        match place(path, self.repo_before()) {
+            Ok(Some(Place { repo, stamp, file })) => match self.slot(repo) {
+                Slot::Held(at) => {
+                    self.records += 1;
+                    self.holdings[at].add_tarball(stamp, file, size, mtime);
+                }
+                Slot::PassedOver => self.records += 1,
+                Slot::TooMany => {
+                    self.reject(|| format!("{}: more than {MOST_REPOS} repos", Shown(path)));
+                }
+            },
+            Ok(None) => {}
+            Err(why) => self.reject(|| format!("{}: {why}", Shown(path))),
+        }
+    }
+
+    fn sidecar(&mut self, path: &[u8], content: Option<&[u8]>) {
+        let Some(path) = path.strip_suffix(SIDECAR_SUFFIX) else { return };
+        let Ok(Some(Place { repo, stamp, file })) = place(path, self.repo_before()) else { return };
+        if let Slot::Held(at) = self.slot(repo) {
+            let reads_sidecars = self.begin.is_some_and(|begin| begin.reads_sidecars);
+            self.holdings[at].add_sidecar(stamp, file, || Says::of(content, reads_sidecars));
+        }
+    }
+
+    fn repo_before(&self) -> &[u8] {
+        self.last.map_or(b"", |at| &self.holdings[at].prefix)
+    }
+
+    fn slot(&mut self, prefix: &[u8]) -> Slot {
+        if self.last.is_none() || self.repo_before() != prefix {
+            match self.by_prefix.get(prefix) {
+                Some(at) => self.last = Some(*at),
+                None => {
+                    if let Some(refused) = self.admit(prefix) {
+                        return refused;
+                    }
+                }
+            }
+        }
+        match self.last {
+            Some(at) if self.holdings[at].selected => Slot::Held(at),
+            _ => Slot::PassedOver,
+        }
+    }
+
+    /// Makes a place for a repo seen for the first time, or says what becomes of it without one.
+    fn admit(&mut self, prefix: &[u8]) -> Option<Slot> {
+        let slash = memchr::memchr(b'/', prefix)?;
+        let repo = Repo::from_path(&prefix[..slash], &prefix[slash + 1..]);
+        let selected = self.target.selects(&repo);
+        // Those that the configuration names are as many as it names.
+        let bounded = !(selected && self.target.expected.is_some());
+        if bounded && self.holdings.len() >= MOST_REPOS {
+            return Some(if selected { Slot::TooMany } else { Slot::PassedOver });
+        }
+        let prefix: Arc<[u8]> = prefix.into();
+        self.last = Some(self.holdings.len());
+        self.by_prefix.insert(Arc::clone(&prefix), self.holdings.len());
+        self.holdings.push(Holding::new(prefix, repo, selected));
+        None
+    }
+
+    fn reject(&mut self, words: impl FnOnce() -> String) {
+        self.rejects.count += 1;
+        if self.rejects.first.len() < REJECTS_KEPT {
+            self.rejects.first.push(words());
+        }
+    }
+}
+
+/// A node's file time; one beyond what a calendar holds is the last that it does.
+fn instant(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}

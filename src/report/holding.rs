@@ -1,0 +1,151 @@
+//! What is held of one repo, while the listing goes on.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::sidecar::{Says, Sidecars};
+use super::stamp::Stamp;
+use super::{RepoSummary, Tarball, Verification};
+use crate::inventory::{Repo, escape_into};
+
+/// One repo of the listing: a few tarballs and sidecars, however many there are.
+#[derive(Debug)]
+pub(super) struct Holding {
+    /// `<kind>/<name>`, as bytes.
+    pub(super) prefix: Arc<[u8]>,
+    /// The same as a label.
+    pub(super) repo: Repo,
+    /// Whether it is looked at; else it is only known, so that its tarballs can be passed over quickly.
+    pub(super) selected: bool,
+    /// Its tarballs; `None` while only sidecars were seen.
+    pub(super) tarballs: Option<Tarballs>,
+    /// Its sidecars.
+    pub(super) sidecars: Sidecars,
+}
+
+/// The tarballs of a repo.
+#[derive(Debug)]
+pub(super) struct Tarballs {
+    /// The last by stamp, then by name.
+    pub(super) newest: File,
+    previous: Option<File>,
+    oldest: (Stamp, i64),
+    count: u64,
+    total_bytes: u64,
+}
+
+/// One file in a dated directory.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) stamp: Stamp,
+    name: Vec<u8>,
+    size: u64,
+    pub(super) mtime: i64,
+}
+
+impl File {
+    fn new(stamp: Stamp, name: &[u8], size: u64, mtime: i64) -> Self {
+        Self { stamp, name: name.to_owned(), size, mtime }
+    }
+
+    /// Becomes another file, in the memory of this one.
+    fn set(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64) {
+        self.name.clear();
+        self.name.extend_from_slice(name);
+        (self.stamp, self.size, self.mtime) = (stamp, size, mtime);
+    }
+
+    fn key(&self) -> (Stamp, &[u8]) {
+        (self.stamp, &self.name)
+    }
+
+    fn to_tarball(&self, repo: &Repo, zone: &TimeZone) -> Tarball {
+        let mut path = format!("{repo}/{}/", self.stamp.to_text());
+        escape_into(&mut path, &self.name);
+        Tarball { made: self.stamp.instant(zone, self.mtime), size: self.size, path }
+    }
+}
+
+impl Holding {
+    /// A repo of which nothing has been seen yet.
+    pub(super) fn new(prefix: Arc<[u8]>, repo: Repo, selected: bool) -> Self {
+        Self { prefix, repo, selected, tarballs: None, sidecars: Sidecars::default() }
+    }
+
+    /// Takes a tarball in.
+    pub(super) fn add_tarball(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64) {
+        match &mut self.tarballs {
+            Some(tarballs) => tarballs.add(stamp, name, size, mtime),
+            None => {
+                self.tarballs = Some(Tarballs {
+                    newest: File::new(stamp, name, size, mtime),
+                    previous: None,
+                    oldest: (stamp, mtime),
+                    count: 1,
+                    total_bytes: size,
+                });
+            }
+        }
+    }
+
+    /// Takes the sidecar of the tarball of this name in.
+    pub(super) fn add_sidecar(&mut self, stamp: Stamp, name: &[u8], says: impl FnOnce() -> Says) {
+        let newest = self.tarballs.as_ref().map(|tarballs| tarballs.newest.key());
+        self.sidecars.add((stamp, name), newest, says);
+    }
+
+    /// What is said of the repo; `None` when it has sidecars only.
+    pub(super) fn summary(&self, zone: &TimeZone) -> Option<RepoSummary> {
+        let tarballs = self.tarballs.as_ref()?;
+        let (oldest, oldest_mtime) = tarballs.oldest;
+        Some(RepoSummary {
+            newest: tarballs.newest.to_tarball(&self.repo, zone),
+            previous: tarballs.previous.as_ref().map(|file| file.to_tarball(&self.repo, zone)),
+            oldest: oldest.instant(zone, oldest_mtime),
+            count: tarballs.count,
+            total_bytes: tarballs.total_bytes,
+            verification: self.verification(&tarballs.newest),
+        })
+    }
+
+    fn verification(&self, newest: &File) -> Verification {
+        match self.sidecars.of(newest.key()) {
+            Some(Says::Size(says)) if says == newest.size => Verification::Verified,
+            Some(Says::Size(says)) => Verification::Contradicted { says },
+            Some(Says::Garbled) => Verification::Garbled,
+            Some(Says::Unread) => Verification::Unknown,
+            None if self.sidecars.seen() => Verification::Missing,
+            None => Verification::NoSidecars,
+        }
+    }
+}
+
+impl Tarballs {
+    fn add(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64) {
+        let key = (stamp, name);
+        match (key.cmp(&self.newest.key()), &mut self.previous) {
+            (Ordering::Greater, Some(previous)) => {
+                std::mem::swap(&mut self.newest, previous);
+                self.newest.set(stamp, name, size, mtime);
+            }
+            (Ordering::Greater, previous @ None) => {
+                *previous = Some(std::mem::replace(&mut self.newest, File::new(stamp, name, size, mtime)));
+            }
+            // A directory that changes while it is read can give a name twice; it must not be its own predecessor.
+            (Ordering::Equal, _) => return,
+            (Ordering::Less, Some(previous)) => match key.cmp(&previous.key()) {
+                Ordering::Greater => previous.set(stamp, name, size, mtime),
+                Ordering::Equal => return,
+                Ordering::Less => {}
+            },
+            (Ordering::Less, previous @ None) => *previous = Some(File::new(stamp, name, size, mtime)),
+        }
+        if stamp < self.oldest.0 {
+            self.oldest = (stamp, mtime);
+        }
+        self.count += 1;
+        self.total_bytes = self.total_bytes.saturating_add(size);
+    }
+}

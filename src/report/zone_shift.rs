@@ -1,0 +1,113 @@
+//! Whether the stamps are in another time zone than was thought.
+//!
+//! A stamp is made when a backup begins and the file's own time (mtime) when it ends, so that a tarball's mtime lies
+//! shortly after its stamp, provided that the transfer keeps times (`rsync -t`, `scp -p`). A missing or wrong
+//! `timezone` moves all stamps by the same whole hours (zones at half hours are not found out).
+//!
+//! - **Stamps ahead of mtimes** cannot come about otherwise, so that one repo is evidence enough. A large tarball can take
+//!   long to write, so a repo that is ahead by no whole number of hours neither proves nor refutes.
+//! - **Mtimes behind stamps** are what a transfer that keeps no times gives too, some hours after each backup: only three
+//!   repos or more that all agree are evidence.
+
+/// How far from a whole hour a difference may lie: time to write the tarball, and clocks.
+const TOLERANCE: i64 = 15 * 60;
+
+/// How many repos must agree when mtimes lie after the stamps.
+const AGREEING: usize = 3;
+
+/// The greatest difference between two zones' clocks, in hours.
+const FARTHEST: i64 = 26;
+
+const HOUR: i64 = 3600;
+
+/// How far the stamp of one repo's newest tarball runs ahead of its mtime.
+enum Lead {
+    /// By this many hours, which may be none.
+    Hours(i64),
+    /// By no whole number of hours: this many seconds.
+    Odd(i64),
+}
+
+/// The hours by which stamps run ahead of mtimes, given both (seconds since the epoch) of each repo's newest tarball and
+/// the node's clock; `None` when there is no such shift, or no saying.
+pub(super) fn whole_hours(newest: impl Iterator<Item = (i64, i64)>, now: i64) -> Option<i32> {
+    let leads: Vec<Lead> = newest
+        // A time that was never set, or lies in the future, says nothing.
+        .filter(|(_, mtime)| *mtime > 24 * HOUR && *mtime <= now.saturating_add(TOLERANCE))
+        .map(|(stamp, mtime)| lead(stamp.saturating_sub(mtime)))
+        .collect();
+    let shift =
+        leads.iter().find_map(|lead| if let Lead::Hours(hours) = lead { Some(*hours) } else { None })?;
+    let agrees = |lead: &Lead| match lead {
+        Lead::Hours(hours) => *hours == shift,
+        Lead::Odd(seconds) => shift > 0 && (TOLERANCE..shift * HOUR).contains(seconds),
+    };
+    let enough = shift > 0 || (shift < 0 && leads.len() >= AGREEING);
+    (enough && leads.iter().all(agrees)).then(|| i32::try_from(shift).ok())?
+}
+
+fn lead(seconds: i64) -> Lead {
+    let hours = seconds.saturating_add(HOUR / 2).div_euclid(HOUR);
+    if hours.abs() <= FARTHEST && (seconds - hours * HOUR).abs() <= TOLERANCE {
+        Lead::Hours(hours)
+    } else {
+        Lead::Odd(seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_352_822_400;
+
+    /// The shift when stamps run ahead of mtimes by these minutes.
+    fn shift(minutes: &[i64]) -> Option<i32> {
+        let stamp = NOW - 1000 * HOUR;
+        whole_hours(minutes.iter().map(|minutes| (stamp, stamp - minutes * 60)), NOW)
+    }
+
+    #[test]
+    fn stamps_close_to_mtimes_are_no_shift() {
+        assert_eq!(shift(&[]), None);
+        assert_eq!(shift(&[0, -3, -10]), None);
+        assert_eq!(shift(&[-40, -3, -10]), None);
+    }
+
+    #[test]
+    fn stamps_ahead_of_mtimes_are_a_shift_from_one_repo_on() {
+        assert_eq!(shift(&[8 * 60 - 2]), Some(8));
+        assert_eq!(shift(&[8 * 60 - 2, 8 * 60 - 10, 8 * 60 + 1]), Some(8));
+        assert_eq!(shift(&[8 * 60 - 2, 7 * 60 + 20]), Some(8), "a tarball that took forty minutes to write");
+    }
+
+    #[test]
+    fn mtimes_behind_stamps_are_a_shift_only_when_three_repos_agree() {
+        assert_eq!(shift(&[-7 * 60, -7 * 60 - 5, -7 * 60 - 10]), Some(-7));
+        assert_eq!(shift(&[-7 * 60, -7 * 60 - 5]), None);
+        assert_eq!(shift(&[-7 * 60, -7 * 60 - 5, -7 * 60 - 25]), None);
+    }
+
+    #[test]
+    fn repos_that_disagree_are_no_shift() {
+        assert_eq!(shift(&[8 * 60, 7 * 60]), None);
+        assert_eq!(shift(&[8 * 60, 0]), None);
+        assert_eq!(shift(&[8 * 60, -3 * 24 * 60 - 30]), None);
+        assert_eq!(shift(&[8 * 60, 9 * 60 - 20]), None);
+    }
+
+    #[test]
+    fn mtimes_that_make_no_sense_are_passed_over() {
+        assert_eq!(
+            whole_hours([(NOW, 0), (NOW, NOW + 8 * HOUR), (i64::MAX, i64::MIN)].into_iter(), NOW),
+            None
+        );
+        assert_eq!(whole_hours([(NOW, 0), (NOW, NOW - 8 * HOUR)].into_iter(), NOW), Some(8));
+    }
+
+    #[test]
+    fn months_are_no_zone() {
+        assert_eq!(shift(&[30 * 24 * 60]), None);
+        assert_eq!(shift(&[-30 * 24 * 60; 5]), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! What can be the matter with one repo.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::Status;
+use crate::human::{Age, Bytes, Limit};
+
+/// One thing that is the matter with a repo. Its `Display` is a line for people.
+///
+/// Each comes from one simple rule over the metrics, given here in PromQL, with the prefix `scm_backup_` left out and every
+/// comparison matched on `hub`, `node` and `repo`. *Excused* stands for the rule at
+/// [`RepoVerdict::in_transfer`](super::RepoVerdict::in_transfer).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Concern {
+    /// Expected, and none is held: `tarballs == 0 and repo_expected == 1`.
+    Missing,
+    /// Expected and not seen, but not all could be read: `repo_expected == 1 unless tarballs`, after a success.
+    NotSeen {
+        /// How many directories or files could not be read.
+        unreadable: u64,
+    },
+    /// The newest is older than the limit: `tarball_age_seconds > max_age_seconds`.
+    TooOld {
+        /// Its age.
+        age: SignedDuration,
+        /// The limit in force.
+        limit: Duration,
+    },
+    /// The newest has no bytes: `tarball_size_bytes == 0`, unless excused.
+    Empty,
+    /// The newest has no sidecar: `tarball_verified == 0`, unless excused.
+    NoSidecar,
+    /// The newest has not the size that its sidecar gives: `tarball_verified == 0`, unless excused.
+    Contradicted {
+        /// Its size in bytes.
+        size: u64,
+        /// The size in the sidecar, in bytes.
+        says: u64,
+    },
+    /// The newest has a sidecar that cannot be understood: `tarball_verified == 0`, unless excused.
+    Garbled,
+    /// The newest is much smaller than the one before it:
+    /// `tarball_size_bytes > 0 and tarball_size_bytes / tarball_previous_size_bytes < min_size_ratio`; unless excused, an
+    /// alarm `unless tarball_verified == 1`, which leaves a warning.
+    Shrunk {
+        /// Its size in bytes.
+        size: u64,
+        /// The size of the one before it in bytes; not 0.
+        previous: u64,
+        /// The limit in force.
+        limit: f64,
+        /// Whether its sidecar says that it really is so small.
+        verified: bool,
+    },
+    /// Fewer are held than the limit: `tarballs < min_tarballs and tarballs > 0`.
+    TooFew {
+        /// How many are held.
+        held: u64,
+        /// The limit in force.
+        wanted: u64,
+    },
+    /// More are held than the limit: `tarballs > max_tarballs`.
+    TooMany {
+        /// How many are held.
+        held: u64,
+        /// The limit in force.
+        wanted: u64,
+    },
+    /// The newest is stamped more than an hour ahead of the clock: `tarball_age_seconds < -3600`.
+    Future {
+        /// How far ahead.
+        by: SignedDuration,
+    },
+}
+
+impl Concern {
+    /// How bad it is.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Missing
+            | Self::TooOld { .. }
+            | Self::Empty
+            | Self::NoSidecar
+            | Self::Contradicted { .. }
+            | Self::Garbled
+            | Self::Shrunk { verified: false, .. } => Status::Alarm,
+            Self::NotSeen { .. }
+            | Self::Shrunk { verified: true, .. }
+            | Self::TooFew { .. }
+            | Self::TooMany { .. }
+            | Self::Future { .. } => Status::Warn,
+        }
+    }
+
+    /// The word for it in JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::NotSeen { .. } => "not_seen",
+            Self::TooOld { .. } => "too_old",
+            Self::Empty => "empty",
+            Self::NoSidecar => "no_sidecar",
+            Self::Contradicted { .. } => "contradicted",
+            Self::Garbled => "garbled",
+            Self::Shrunk { .. } => "shrunk",
+            Self::TooFew { .. } => "too_few",
+            Self::TooMany { .. } => "too_many",
+            Self::Future { .. } => "future",
+        }
+    }
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Missing => f.write_str("missing: expected, none held"),
+            Self::NotSeen { unreadable } => {
+                write!(f, "expected and not seen, but {unreadable} could not be read")
+            }
+            Self::TooOld { age, limit } => write!(f, "newest is {} old, limit {}", Age(age), Limit(limit)),
+            Self::Empty => f.write_str("newest is empty"),
+            Self::NoSidecar => f.write_str("newest has no sidecar and no transfer is going on"),
+            Self::Contradicted { size, says } => write!(f, "newest is {size} bytes, its sidecar says {says}"),
+            Self::Garbled => f.write_str("newest has a sidecar that cannot be understood"),
+            Self::Shrunk { size, previous, limit, verified } => {
+                // Cut, not rounded, so that it never seems to reach the limit.
+                let ratio = (size as f64 / previous as f64 * 100.0).floor() / 100.0;
+                let (size, previous) = (Bytes(size), Bytes(previous));
+                write!(f, "newest is {size}, {ratio} of the previous {previous}, limit {limit}")?;
+                if verified { f.write_str(" (its sidecar agrees)") } else { Ok(()) }
+            }
+            Self::TooFew { held, wanted } => write!(f, "{held} held, at least {wanted} wanted"),
+            Self::TooMany { held, wanted } => {
+                write!(f, "{held} held, no more than {wanted} wanted (has purging stopped?)")
+            }
+            Self::Future { by } => write!(f, "newest is stamped {} in the future", Age(by)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_concern_reads_as_a_sentence_in_human_units() {
+        let hours = SignedDuration::from_hours;
+        for (concern, words) in [
+            (Concern::Missing, "missing: expected, none held"),
+            (Concern::NotSeen { unreadable: 3 }, "expected and not seen, but 3 could not be read"),
+            (
+                Concern::TooOld { age: hours(76), limit: Duration::from_secs(26 * 3600) },
+                "newest is 3d 4h old, limit 26h",
+            ),
+            (Concern::Empty, "newest is empty"),
+            (Concern::NoSidecar, "newest has no sidecar and no transfer is going on"),
+            (
+                Concern::Contradicted { size: 1_147_682_816, says: 1_529_629_254 },
+                "newest is 1147682816 bytes, its sidecar says 1529629254",
+            ),
+            (Concern::Garbled, "newest has a sidecar that cannot be understood"),
+            (
+                Concern::Shrunk { size: 1_147_682_816, previous: 1_529_629_254, limit: 0.8, verified: false },
+                "newest is 1.07 GiB, 0.75 of the previous 1.42 GiB, limit 0.8",
+            ),
+            (
+                Concern::Shrunk { size: 7_999, previous: 10_000, limit: 0.8, verified: true },
+                "newest is 7.81 KiB, 0.79 of the previous 9.77 KiB, limit 0.8 (its sidecar agrees)",
+            ),
+            (Concern::TooFew { held: 2, wanted: 5 }, "2 held, at least 5 wanted"),
+            (
+                Concern::TooMany { held: 41, wanted: 30 },
+                "41 held, no more than 30 wanted (has purging stopped?)",
+            ),
+            (Concern::Future { by: hours(3) }, "newest is stamped 3h in the future"),
+        ] {
+            assert_eq!(concern.to_string(), words);
+        }
+    }
+}

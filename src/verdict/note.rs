@@ -1,0 +1,131 @@
+//! What is to be said of a target as a whole.
+
+use std::fmt;
+
+use jiff::SignedDuration;
+
+use super::Status;
+use crate::human::Age;
+
+/// Something about a target, rather than about one of its repos. Its `Display` is a line for people.
+///
+/// PromQL as at [`Concern`](super::Concern), matched on `hub` and `node`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Note {
+    /// The transfer lock has stood for so long that it excuses nothing any more: a transfer hangs, or was cut and left
+    /// it behind. `time() - locked_timestamp_seconds > max by (hub, node) (max_age_seconds)`
+    StaleLock {
+        /// For how long it has stood.
+        age: SignedDuration,
+    },
+    /// Not all could be read: what seems to be missing may be there.
+    Incomplete {
+        /// How many directories or files could not be read.
+        unreadable: u64,
+    },
+    /// Stamps run ahead of the files' own times by whole hours.
+    ZoneShift {
+        /// By how many.
+        hours: i32,
+    },
+    /// The node's clock is more than a minute off ours: `abs(clock_offset_seconds) > 60`
+    ClockOff {
+        /// The node's clock less ours.
+        offset: SignedDuration,
+    },
+    /// Names that do not fit the layout: `listing_rejects > 0`. No warning by itself, since strangers' files may lie
+    /// there for good; a repo whose tarballs are misplaced grows too old or is missing.
+    Rejects {
+        /// How many.
+        count: u64,
+    },
+}
+
+impl Note {
+    /// How bad it is.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::StaleLock { .. }
+            | Self::Incomplete { .. }
+            | Self::ZoneShift { .. }
+            | Self::ClockOff { .. } => Status::Warn,
+            Self::Rejects { .. } => Status::Ok,
+        }
+    }
+
+    /// The word for it in JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::StaleLock { .. } => "stale_lock",
+            Self::Incomplete { .. } => "incomplete",
+            Self::ZoneShift { .. } => "zone_shift",
+            Self::ClockOff { .. } => "clock_off",
+            Self::Rejects { .. } => "rejects",
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::StaleLock { age } => {
+                write!(
+                    f,
+                    "LOCKED has stood for {}: a transfer hangs, or was cut and left it behind",
+                    Age(age)
+                )
+            }
+            Self::Incomplete { unreadable } => {
+                write!(
+                    f,
+                    "{unreadable} directories or files could not be read: see to their permissions on the node"
+                )
+            }
+            Self::ZoneShift { hours } => {
+                let way = if hours < 0 { "behind" } else { "ahead of" };
+                let n = hours.unsigned_abs();
+                write!(f, "stamps are {n}h {way} the files' own times: set the hub's `timezone`")
+            }
+            Self::ClockOff { offset } => {
+                let way = if offset.is_negative() { "slow" } else { "fast" };
+                write!(f, "the node's clock is {} {way}", Age(offset.abs()))
+            }
+            Self::Rejects { count: 1 } => f.write_str("1 name does not fit the layout"),
+            Self::Rejects { count } => write!(f, "{count} names do not fit the layout"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_note_says_what_is_wrong() {
+        let seconds = SignedDuration::from_secs;
+        for (note, words) in [
+            (
+                Note::StaleLock { age: seconds(3 * 86400) },
+                "LOCKED has stood for 3d: a transfer hangs, or was cut and left it behind",
+            ),
+            (
+                Note::Incomplete { unreadable: 2 },
+                "2 directories or files could not be read: see to their permissions on the node",
+            ),
+            (
+                Note::ZoneShift { hours: 8 },
+                "stamps are 8h ahead of the files' own times: set the hub's `timezone`",
+            ),
+            (
+                Note::ZoneShift { hours: -1 },
+                "stamps are 1h behind the files' own times: set the hub's `timezone`",
+            ),
+            (Note::ClockOff { offset: seconds(90) }, "the node's clock is 1m 30s fast"),
+            (Note::ClockOff { offset: seconds(-3600) }, "the node's clock is 1h slow"),
+            (Note::Rejects { count: 1 }, "1 name does not fit the layout"),
+            (Note::Rejects { count: 100_000 }, "100000 names do not fit the layout"),
+        ] {
+            assert_eq!(note.to_string(), words);
+        }
+    }
+}

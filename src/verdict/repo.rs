@@ -1,0 +1,81 @@
+//! The rules for one repo.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Concern, RepoVerdict};
+use crate::inventory::Limits;
+use crate::report::{Lock, RepoSummary, Verification};
+
+/// A stamp may be so far ahead of our clock: clocks differ.
+const FUTURE: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a lock excuses a repo whose `max_age` is switched off.
+const LOCK_WITHOUT_MAX_AGE: Duration = Duration::from_secs(26 * 3600);
+
+/// How long a lock excuses what it may explain. At the limit itself it still does.
+pub(super) fn lock_limit(limits: &Limits) -> SignedDuration {
+    signed(limits.max_age.unwrap_or(LOCK_WITHOUT_MAX_AGE))
+}
+
+/// Judges a repo of which tarballs were found. Exactly at a limit is within it.
+pub(super) fn judge(
+    found: &RepoSummary,
+    limits: &Limits,
+    lock: Option<&Lock>,
+    now: Timestamp,
+) -> RepoVerdict {
+    let mut concerns = Vec::new();
+    let age = now.duration_since(found.newest.made);
+    if let Some(limit) = limits.max_age.filter(|limit| age > signed(*limit)) {
+        concerns.push(Concern::TooOld { age, limit });
+    }
+    if -age > FUTURE {
+        concerns.push(Concern::Future { by: -age });
+    }
+    let newest = newest(found, limits);
+    let locked = lock.is_some_and(|lock| now.duration_since(lock.since) <= lock_limit(limits));
+    let excused = locked && found.verification != Verification::Verified;
+    let in_transfer = excused && !newest.is_empty();
+    if !excused {
+        concerns.extend(newest);
+    }
+    if let Some(wanted) = limits.min_tarballs.filter(|wanted| found.count < *wanted) {
+        concerns.push(Concern::TooFew { held: found.count, wanted });
+    }
+    if let Some(wanted) = limits.max_tarballs.filter(|wanted| found.count > *wanted) {
+        concerns.push(Concern::TooMany { held: found.count, wanted });
+    }
+    RepoVerdict::new(concerns, in_transfer)
+}
+
+/// What the newest tarball itself has against it: all that a transfer may explain.
+fn newest(found: &RepoSummary, limits: &Limits) -> Vec<Concern> {
+    let size = found.newest.size;
+    let mut concerns = Vec::new();
+    if size == 0 {
+        concerns.push(Concern::Empty);
+    }
+    match found.verification {
+        Verification::Missing => concerns.push(Concern::NoSidecar),
+        Verification::Contradicted { says } => concerns.push(Concern::Contradicted { size, says }),
+        Verification::Garbled => concerns.push(Concern::Garbled),
+        Verification::Verified | Verification::NoSidecars | Verification::Unknown => {}
+    }
+    // What is empty is said to be empty, not to have shrunk too.
+    if let (Some(ratio), Some(limit), Some(previous)) =
+        (found.size_ratio(), limits.min_size_ratio, &found.previous)
+        && size > 0
+        && ratio < limit
+    {
+        let verified = found.verification == Verification::Verified;
+        concerns.push(Concern::Shrunk { size, previous: previous.size, limit, verified });
+    }
+    concerns
+}
+
+/// A limit so long that no age exceeds it is none.
+fn signed(limit: Duration) -> SignedDuration {
+    SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX)
+}

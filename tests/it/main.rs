@@ -1,0 +1,7 @@
+//! The whole program against real servers.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests")]
+
+mod world;
+
+mod scrape;
+mod sessions;
