@@ -59,7 +59,7 @@ fi
 
 apt() {
     # shellcheck disable=SC2086 # the list of packages is meant to be split
-    $root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >&2
+    $root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >&2
 }
 
 # shellcheck disable=SC2086

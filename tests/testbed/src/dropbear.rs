@@ -28,7 +28,7 @@ pub struct Dropbear {
     server: Server,
     directory: TempDir,
     port: Cell<u16>,
-    launcher: PathBuf,
+    launcher: String,
     host_key: String,
 }
 

@@ -27,6 +27,7 @@ pub use dropbear::Dropbear;
 pub use exporter::Exporter;
 pub use login::{Login, Shell, Userland};
 pub use prometheus::Prometheus;
+pub use rustix::process::Signal;
 pub use sshd::Sshd;
 pub use tree::Tree;
 

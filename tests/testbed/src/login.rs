@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -140,8 +140,8 @@ impl Login {
         home: &Path,
         shell: &Path,
         environment: &BTreeMap<String, String>,
-    ) -> Result<PathBuf> {
-        let mut text = format!("#!/bin/sh\ncd {} || exit 1\n", quote(&home.to_string_lossy()));
+    ) -> Result<String> {
+        let mut text = format!("cd {} || exit 1\n", quote(&home.to_string_lossy()));
         text.push_str("exec /usr/bin/env -i USER=\"$USER\" LOGNAME=\"$USER\" SSH_CLIENT=\"$SSH_CLIENT\" SSH_CONNECTION=\"$SSH_CONNECTION\"");
         for (name, value) in environment {
             write!(text, " {name}={}", quote(value))?;
@@ -161,8 +161,7 @@ impl Login {
         text.push('\n');
         let path = directory.join("launcher");
         fs::write(&path, text)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        Ok(path)
+        Ok(format!("/bin/sh {}", path.display()))
     }
 }
 
@@ -171,7 +170,7 @@ impl Login {
 pub(crate) struct Installed {
     pub(crate) environment: BTreeMap<String, String>,
     /// The forced command; `None` when there is to be none.
-    pub(crate) launcher: Option<PathBuf>,
+    pub(crate) launcher: Option<String>,
 }
 
 impl Shell {

@@ -1,5 +1,6 @@
 //! Waiting for something to become true, with a bound.
 
+use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,4 +34,12 @@ pub fn until_within<T>(bound: Duration, what: &str, mut ask: impl FnMut() -> Res
         }
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Waits for a program's end.
+///
+/// # Errors
+/// When it does not end within [`BOUND`].
+pub fn until_ended(child: &mut Child) -> Result<ExitStatus> {
+    until("the program ends", || Ok(child.try_wait()?))
 }

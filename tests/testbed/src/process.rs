@@ -4,12 +4,13 @@
 //! listener, so groups do not find them. What does: the tree of parents, and a mark in the environment.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::{Result, poll};
@@ -118,14 +119,15 @@ impl Daemon {
     /// When the log cannot be written or the program cannot be started.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Result<Self> {
         let output: File = OpenOptions::new().create(true).append(true).open(log)?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            // A Ctrl-C on the terminal is for us alone: we end our servers in order.
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot start {name}"))?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        // A Ctrl-C on the terminal is for us alone: we end our servers in order.
+        command.process_group(0);
+        let child = poll::until(&format!("{name} can be started"), || match command.spawn() {
+            Ok(child) => Ok(Some(child)),
+            // Just written, it may still be open in a child that another thread is about to start.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot start {name}")),
+        })?;
         Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
     }
 
@@ -158,7 +160,7 @@ impl Daemon {
                 (found, _) => Ok(found),
             }
         });
-        waited.with_context(|| format!("{} says:\n{}", self.name, tail(&self.log())))
+        waited.map_err(|error| anyhow!("{error:#}; it says:\n{}", tail(&self.log())))
     }
 
     /// Sends it a signal.
@@ -175,7 +177,7 @@ impl Daemon {
     pub fn wait(&mut self, bound: Duration) -> Result<ExitStatus> {
         let waited =
             poll::until_within(bound, &format!("{} ends", self.name), || Ok(self.child.try_wait()?));
-        waited.with_context(|| format!("{} says:\n{}", self.name, tail(&self.log())))
+        waited.map_err(|error| anyhow!("{error:#}; it says:\n{}", tail(&self.log())))
     }
 
     /// Ends it: SIGTERM, and SIGKILL when that is not enough.

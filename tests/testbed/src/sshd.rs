@@ -106,7 +106,7 @@ impl Sshd {
             fs::create_dir_all(&empty)?;
             let of_shell = [("HOME", empty.display().to_string()), ("SHLVL", "9".to_owned()), mark_of(&mark)];
             environment = of_shell.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-            writeln!(text, "{}\nForceCommand {}", environment_words(&environment)?, launcher.display())?;
+            writeln!(text, "{}\nForceCommand {launcher}", environment_words(&environment)?)?;
         } else {
             writeln!(text, "{}", environment_words(&environment)?)?;
         }

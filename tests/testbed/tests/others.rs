@@ -9,7 +9,7 @@ use std::time::Duration;
 use testbed::broken::{BlackHole, Broken, Fault, refused};
 use testbed::client::Node as _;
 use testbed::process::Process;
-use testbed::{Client, Dropbear, Login, Prometheus, Shell, Userland, prometheus};
+use testbed::{Client, Dropbear, Login, Prometheus, Shell, Userland, poll, prometheus};
 
 #[test]
 fn command_runs_on_dropbear_with_busybox_alone() {
@@ -29,7 +29,7 @@ fn dropped_dropbear_leaves_no_process() {
     let node = Dropbear::start(&client, &Login::default()).unwrap();
     client.add("NAS", &node).unwrap();
     let mut ssh = client.ssh_command().unwrap().args(["-n", "NAS", "sleep 600"]).spawn().unwrap();
-    testbed::poll::until("it runs", || {
+    poll::until("it runs", || {
         Ok(node
             .connections_and_sessions()
             .iter()
@@ -40,7 +40,7 @@ fn dropped_dropbear_leaves_no_process() {
     let processes = node.connections_and_sessions();
     assert!(processes.len() >= 2, "connection and command: {processes:?}");
     drop(node);
-    assert!(!ssh.wait().unwrap().success());
+    assert!(!poll::until_ended(&mut ssh).unwrap().success());
     assert!(!processes.iter().any(Process::is_alive));
 }
 

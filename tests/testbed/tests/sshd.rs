@@ -150,7 +150,7 @@ fn listener_and_connections_end_separately() {
     node.restart().unwrap();
     assert_eq!(said(&client, "echo again"), "again\n");
     node.kill_connections().unwrap();
-    assert!(!ssh.wait().unwrap().success());
+    assert!(!poll::until_ended(&mut ssh).unwrap().success());
     assert!(node.connections_and_sessions().is_empty());
     assert_eq!(said(&client, "echo still"), "still\n");
 }
@@ -162,7 +162,7 @@ fn dropped_node_leaves_no_process() {
     let processes = node.connections_and_sessions();
     assert!(processes.len() >= 2, "connection and command: {processes:?}");
     drop(node);
-    assert!(!ssh.wait().unwrap().success());
+    assert!(!poll::until_ended(&mut ssh).unwrap().success());
     assert!(!processes.iter().any(Process::is_alive));
 }
 
