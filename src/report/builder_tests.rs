@@ -182,6 +182,22 @@ fn the_newest_sidecar_survives_a_thousand_older_ones_that_come_first() {
 }
 
 #[test]
+fn seven_orphaned_sidecars_do_not_cost_the_newest_its_own_in_any_order() {
+    let orphans = (0..7).map(|n| (format!("svn/env/2012/11/14/00000{n}/env-9.tar.gz.dna"), "{'size': 9}"));
+    let older = (0..9).map(|n| (format!("svn/env/2012/11/12/00000{n}/env-1.tar.gz.dna"), "{'size': 1}"));
+    let mut all: Vec<_> = orphans.chain(older).chain([(SIDECAR.to_owned(), "{'size': 11}")]).collect();
+    let mut random: u64 = 1;
+    for _ in 0..200 {
+        for at in (1..all.len()).rev() {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            all.swap(at, (random >> 33) as usize % (at + 1));
+        }
+        let records: Vec<_> = all.iter().map(|(path, content)| sidecar(path, Some(content))).collect();
+        assert_eq!(verification(&records), Verification::Verified, "{all:?}");
+    }
+}
+
+#[test]
 fn a_repo_of_sidecars_only_holds_no_tarballs() {
     assert!(report(&[sidecar(SIDECAR, Some("{'size': 11}"))]).repos.is_empty());
 }

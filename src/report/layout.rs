@@ -197,4 +197,21 @@ mod tests {
             assert_eq!(reason(&path), "the file is not named env.tar.gz or env-<revision>.tar.gz", "{file}");
         }
     }
+
+    #[test]
+    fn no_spoilt_path_is_placed_elsewhere_or_ends_the_program() {
+        let whole = b"svn/env/2012/11/13/161023/env-3591.tar.gz";
+        for at in 0..whole.len() {
+            assert!(!matches!(place(&whole[..at], b"svn/env"), Ok(Some(_))), "cut at {at}");
+            for byte in [b'/', b'\0', b'9', b'.', 0xff] {
+                let mut spoilt = whole.to_vec();
+                spoilt[at] = byte;
+                for before in [&b""[..], b"svn/env", b"svn", b"/"] {
+                    if let Ok(Some(place)) = place(&spoilt, before) {
+                        assert_eq!(place.repo, &spoilt[..7], "{byte} at {at}");
+                    }
+                }
+            }
+        }
+    }
 }
