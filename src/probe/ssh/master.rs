@@ -222,12 +222,18 @@ async fn keep(
     match stderr {
         Some(stderr) => {
             let mut reading = std::pin::pin!(collect(stderr, &words));
-            tokio::select! {
-                () = ending => {
-                    // A jump host's ssh may hold the pipe a little longer.
-                    let _ = timeout_at(Instant::now() + Duration::from_millis(200), reading).await;
+            let mut ending = std::pin::pin!(ending);
+            // Often the pipe ends first; a future that is done must not be asked again.
+            let mut read_to_end = false;
+            loop {
+                tokio::select! {
+                    () = &mut ending => break,
+                    () = &mut reading, if !read_to_end => read_to_end = true,
                 }
-                () = async { reading.as_mut().await; std::future::pending().await } => {}
+            }
+            if !read_to_end {
+                // A jump host's ssh may hold the pipe a little longer.
+                let _ = timeout_at(Instant::now() + Duration::from_millis(200), reading).await;
             }
         }
         None => ending.await,
