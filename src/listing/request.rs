@@ -50,8 +50,8 @@ impl Request<'_> {
 /// The options of a line in `authorized_keys` that allow these listings and nothing else; the public key is to
 /// follow after a space.
 ///
-/// The line holds the whole script, one argument of `printf` for each of its lines, in characters that sh, csh and
-/// fish all leave alone between single quotes. With about 7 KiB it fits OpenSSH, but not dropbear (4,200 bytes).
+/// The line holds the whole script as arguments of `printf`, in characters that sh, csh and fish all leave alone
+/// between single quotes. With about 7 KB it fits OpenSSH (old ones take 8 KiB), but not dropbear (4,200 bytes).
 pub fn authorized_key_options(shell: &str, requests: &[Request<'_>]) -> String {
     let mut script = String::from("root= limit= asked=${SSH_ORIGINAL_COMMAND-}\ncase ${asked##* } in\n");
     let mut keys = Vec::new();
@@ -66,12 +66,16 @@ pub fn authorized_key_options(shell: &str, requests: &[Request<'_>]) -> String {
     script.push_str("esac\n");
     script.push_str(&compact(SCRIPT));
     let mut command = String::from("printf '%b'");
-    for line in script.split_terminator('\n') {
-        command.push_str(" '");
-        percent_b_escape_into(&mut command, line);
-        command.push_str("\\n'");
+    let mut argument = String::new();
+    for line in script.split_inclusive('\n') {
+        percent_b_escape_into(&mut argument, line);
+        // A csh may know no longer words than 1,024 bytes.
+        if argument.len() > 900 {
+            let _ = write!(command, " '{argument}'");
+            argument.clear();
+        }
     }
-    let _ = write!(command, " | {shell}");
+    let _ = write!(command, " '{argument}' | {shell}");
     format!("restrict,command=\"{}\"", command.replace('"', "\\\""))
 }
 
@@ -93,19 +97,14 @@ fn posix_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Escapes for `printf %b` what some shell treats specially between single quotes, or `authorized_keys` between
-/// double ones.
+/// Escapes for `printf %b` what some shell treats specially between single quotes.
 fn percent_b_escape_into(command: &mut String, line: &str) {
     for byte in line.bytes() {
         match byte {
-            b'\'' | b'"' | b'\\' | b'!' => {}
-            b' '..=b'~' => {
-                command.push(char::from(byte));
-                continue;
-            }
-            _ => {}
+            b'\n' => command.push_str("\\n"),
+            b' '..=b'~' if !matches!(byte, b'\'' | b'\\' | b'!') => command.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            _ => drop(write!(command, "\\0{byte:03o}")),
         }
-        // Writing to a String cannot fail.
-        let _ = write!(command, "\\0{byte:03o}");
     }
 }

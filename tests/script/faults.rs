@@ -16,7 +16,7 @@ fn an_unreadable_directory_makes_the_listing_partial() {
             node.shell = shell;
             node.file("svn/a.gz", "");
             fs::create_dir(node.path("root/closed")).unwrap();
-            fs::set_permissions(node.path("root/closed"), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(node.path("root/closed"), fs::Permissions::from_mode(0o000)).unwrap();
             let reply = node.list(&node.root());
             assert_eq!(reply.outcome, Ok(End { unreadable: 1, vanished: 0 }), "{name} with {userland:?}");
             assert_eq!(reply.of("tarball").len(), 1);
@@ -30,7 +30,7 @@ fn an_unreadable_sidecar_is_listed_as_unread() {
     for userland in Userland::ALL {
         let node = Node::new(userland);
         let path = node.file("a.gz.dna", "{}");
-        fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
         let reply = node.list(&node.root()).believed();
         assert!(reply.of("sidecar")[0].ends_with(" unread a.gz.dna"), "{:?}", reply.records);
     }

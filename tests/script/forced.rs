@@ -24,7 +24,8 @@ impl Forced {
         node.file("one/a.gz", "");
         node.file("it's \"two\" \\ %d ! größe $(x) `y`/b.gz", "");
         node.set("SCM_FOLD", node.root());
-        let roots = ["$SCM_FOLD/one".to_owned(), format!("{}/it's \"two\" \\ %d ! größe $(x) `y`", node.root())];
+        let roots =
+            ["$SCM_FOLD/one".to_owned(), format!("{}/it's \"two\" \\ %d ! größe $(x) `y`", node.root())];
         Self { node, roots }
     }
 
@@ -120,7 +121,7 @@ fn a_line_without_roots_allows_nothing() {
 #[test]
 fn the_line_fits_an_old_sshd_and_is_one_line_of_ascii() {
     let options = Forced::new().options();
-    // OpenSSH before 7.7 read at most 8 KiB; later ones set no such limit.
+    // Old ones read lines of up to 8 KiB; a key of 4096 bits and its comment take about 800 bytes.
     assert!(options.len() + 800 < 8192, "{} bytes and a key", options.len());
     assert!(options.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
 }
@@ -186,7 +187,14 @@ impl Sshd {
     fn ssh(&self, words: &[&str]) -> Command {
         let mut command = Command::new(program("ssh"));
         command.args(["-F", "none", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]);
-        command.args(["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "IdentitiesOnly=yes"]);
+        command.args([
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "LogLevel=ERROR",
+            "-o",
+            "IdentitiesOnly=yes",
+        ]);
         command.arg("-i").arg(&self.key).arg("-p").arg(self.port.to_string());
         command.arg("127.0.0.1").args(words);
         command

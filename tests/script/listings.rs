@@ -264,7 +264,7 @@ fn a_german_node_is_understood() {
 
 fn close(directory: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(directory, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o000)).unwrap();
 }
 
 #[test]

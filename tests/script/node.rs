@@ -15,8 +15,9 @@ use tempfile::TempDir;
 
 pub(crate) const NONCE: &str = "0123456789abcdef";
 
-/// The tools that the script may call.
-const TOOLS: [&str; 9] = ["awk", "date", "df", "find", "readlink", "sh", "stat", "timeout", "xargs"];
+/// The tools that the script may call, and the `printf` that a csh needs for a forced command.
+const TOOLS: [&str; 10] =
+    ["awk", "date", "df", "find", "printf", "readlink", "sh", "stat", "timeout", "xargs"];
 
 /// Where a program lies; a test that lacks it fails with what installs it.
 pub(crate) fn program(name: &str) -> PathBuf {
