@@ -199,21 +199,23 @@ print_listing() {
 }
 
 # `find -exec {} +` of BusyBox and toybox loses records silently; xargs does not. A path that find prints never
-# holds "//", which therefore separates a link from its target, and ends a line of stat.
+# holds "//", which therefore separates a link from its target, and ends a line of stat. The `timeout` of BusyBox
+# looks once a second whether it is still needed: it must not hold the pipes open for so long.
 walk() {
     if [ $list = printf ]; then
         TZ=UTC0 $timed find . -name "*$newline*" -prune -printf 'X\n' \
             -o -type d -name LOCKED -prune -printf 'K %Ts %P\n' \
             -o -type f -name '*.gz' -printf 'F %s %Ts %P\n' \
             -o -type f -name '*.dna' -printf 'D %s %Ts - %P\n' \
-            -o -type l -name last \( -lname "*$newline*" -printf 'X\n' -o -printf 'L %P//%l\n' \)
+            -o -type l -name last \( -lname "*$newline*" -printf 'X\n' -o -printf 'L %P//%l\n' \) \
+            3>&- 4>&- 5>&-
         echo "find=$?" >&3
     else
         {
             $timed find . -name "*$newline*" -prune -print0 \
                 -o -type d -name LOCKED -prune -print0 \
                 -o -type f \( -name '*.gz' -o -name '*.dna' \) -print0 \
-                -o -type l -name last -print0
+                -o -type l -name last -print0 3>&- 4>&- 5>&-
             echo "find=$?" >&3
         } | xargs -0 -r -n 256 stat -c '%f %s %Y %n//'
         echo "stat=$?" >&3
