@@ -15,6 +15,7 @@ pub(super) enum Line<'a> {
 }
 
 /// Reads a line between BEGIN and END.
+#[inline]
 pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
     if line == b"X" {
         return Some(Line::Counted(Record::NewlineInName));
@@ -51,12 +52,14 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
+    #[inline]
     fn unsigned(&mut self) -> Option<u64> {
         let (value, rest) = digits(self.0)?;
         self.0 = rest.strip_prefix(b" ")?;
         Some(value)
     }
 
+    #[inline]
     fn signed(&mut self) -> Option<i64> {
         if let Some(rest) = self.0.strip_prefix(b"-") {
             self.0 = rest;
@@ -83,15 +86,18 @@ impl<'a> Fields<'a> {
 }
 
 /// The number that the bytes begin with, and what comes after it.
+#[inline]
 fn digits(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0u64;
     let mut length = 0;
-    for byte in bytes {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    while let Some(digit) = bytes.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9)
+    {
+        // So many digits always fit.
+        value = if length < 19 {
+            value * 10 + u64::from(digit)
+        } else {
+            value.checked_mul(10)?.checked_add(u64::from(digit))?
+        };
         length += 1;
     }
     (length > 0).then(|| (value, &bytes[length..]))
