@@ -88,19 +88,21 @@ impl<'a> Fields<'a> {
 /// The number that the bytes begin with, and what comes after it.
 #[inline]
 fn digits(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    // So many digits always fit.
+    let (head, tail) = bytes.split_at(bytes.len().min(19));
     let mut value = 0u64;
-    let mut length = 0;
-    while let Some(digit) = bytes.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9)
-    {
-        // So many digits always fit.
-        value = if length < 19 {
-            value * 10 + u64::from(digit)
-        } else {
-            value.checked_mul(10)?.checked_add(u64::from(digit))?
-        };
-        length += 1;
+    for (at, byte) in head.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (at > 0).then_some((value, &bytes[at..]));
+        }
+        value = value * 10 + u64::from(digit);
     }
-    (length > 0).then(|| (value, &bytes[length..]))
+    let length = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    for byte in &tail[..length] {
+        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+    }
+    (!head.is_empty()).then_some((value, &tail[length..]))
 }
 
 /// A number that is all there is.
