@@ -9,3 +9,4 @@ mod metrics;
 mod page;
 mod reasons;
 mod setup;
+mod verdict;
