@@ -20,7 +20,7 @@ use crate::page::{README, assert_same, code_words, section, table, words_from};
 
 const PREFIX: &str = "scm_backup_";
 
-/// An exposition in which every family has a sample.
+/// An exposition in which every family has a sample. A golden exposition can take its place.
 fn exposition() -> String {
     let file = "[HUB]\nA = N\n[A]\nsrvnode = a\nselect = svn/x\n".to_owned();
     let inventory = config::parse(&[(PathBuf::from("a.ini"), file)], &|_| None).unwrap().inventory;
@@ -79,11 +79,17 @@ fn series(exposition: &str) -> BTreeSet<(String, BTreeSet<String>)> {
         .map(|line| {
             let name = line.split(['{', ' ']).next().unwrap();
             let labels = line.split_once('{').map_or("", |(_, rest)| rest.rsplit_once('}').unwrap().0);
-            // No value of the exposition above holds a comma or an equals sign.
-            let labels = labels.split(',').filter_map(|label| label.split_once('='));
-            (name.to_owned(), labels.map(|(name, _)| name.to_owned()).collect())
+            (name.to_owned(), names(labels))
         })
         .collect()
+}
+
+/// The names of labels, whatever stands in their values.
+fn names(labels: &str) -> BTreeSet<String> {
+    let unescaped = labels.replace("\\\\", "").replace("\\\"", "");
+    // Between quotes are values; a name stands before each.
+    let outside = unescaped.split('"').step_by(2);
+    outside.map(|text| text.trim_matches([',', '=']).to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 #[test]
