@@ -125,11 +125,11 @@ impl Failure {
                 "try {by_hand} true; if it is only slow, raise `timeout` (to connect) or `probe_timeout` in [node {node}]"
             ),
             Reason::RootMissing if target.root.starts_with('$') => format!(
-                "see on the node whether {} is there; set `scm_fold` in [node {node}] to the directory that holds backup/",
+                "see whether {} is there on the node; set `scm_fold` in [node {node}] to the directory that holds backup/",
                 target.root
             ),
             Reason::RootMissing => format!(
-                "see on the node whether {} is there; if it lies elsewhere, correct `scm_fold` in [node {node}] or `srvnode` in [hub {}]",
+                "see whether {} is there on the node; if it lies elsewhere, correct `scm_fold` in [node {node}] or `srvnode` in [hub {}]",
                 target.root, target.hub
             ),
             Reason::Permission => format!(
