@@ -25,6 +25,7 @@ use finding::{Findings, Spot};
 
 pub use check::check_text;
 pub use finding::{Faults, Finding};
+pub use keys::known_keys;
 
 /// A configuration that can be worked with.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! SSH: one session per node, kept and made anew when it dies.
 //!
 //! This is the only place that knows the `openssh` crate and the `ssh` program. Everything about how to reach a
-//! node is left to the user's own ssh configuration, but what a probe must be sure of (see [`args`]).
+//! node is left to the user's own ssh configuration, but what a probe must be sure of (see `args`).
 
 mod args;
 mod complaint;
