@@ -1,0 +1,62 @@
+//! Several ways to do the same, timed in turn: the machine is shared, and what disturbs one disturbs all.
+
+use std::time::Duration;
+
+/// One of the ways.
+pub struct Way<'a> {
+    name: &'static str,
+    every: usize,
+    run: Box<dyn FnMut() -> anyhow::Result<Duration> + 'a>,
+}
+
+impl<'a> Way<'a> {
+    /// A way that is run in each round, and says itself how long it took.
+    pub fn new(name: &'static str, run: impl FnMut() -> anyhow::Result<Duration> + 'a) -> Self {
+        Self { name, every: 1, run: Box::new(run) }
+    }
+
+    /// A slow way, which is run only in every so many rounds.
+    pub fn every(self, rounds: usize) -> Self {
+        Self { every: rounds, ..self }
+    }
+}
+
+/// Runs the ways in turn (each round begins with another of them) and gives the median of each; prints them.
+pub fn medians(rounds: usize, mut ways: Vec<Way<'_>>) -> anyhow::Result<Vec<Duration>> {
+    let mut took: Vec<Vec<Duration>> = ways.iter().map(|_| Vec::new()).collect();
+    let count = ways.len();
+    for round in 0..rounds {
+        for turn in 0..count {
+            let at = (round + turn) % count;
+            let way = &mut ways[at];
+            if round % way.every == 0 {
+                took[at].push((way.run)()?);
+            }
+        }
+    }
+    for (way, took) in ways.iter().zip(&mut took) {
+        took.sort_unstable();
+        println!(
+            "{:<44} {:>9} median of {:>3}, from {} to {}",
+            way.name,
+            ms(middle(took)),
+            took.len(),
+            ms(took[0]),
+            ms(took[took.len() - 1]),
+        );
+    }
+    Ok(took.iter().map(|took| middle(took)).collect())
+}
+
+/// How many times the other a duration is.
+pub fn ratio(this: Duration, other: Duration) -> f64 {
+    this.as_secs_f64() / other.as_secs_f64()
+}
+
+fn middle(sorted: &[Duration]) -> Duration {
+    sorted[sorted.len() / 2]
+}
+
+fn ms(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1e3)
+}
