@@ -6,10 +6,10 @@ use std::path::Path;
 use testbed::{Client, Exporter};
 
 /// The time limit of a probe, in seconds.
-pub const LIMIT: u64 = 110;
+pub(crate) const LIMIT: u64 = 110;
 
 /// Starts the exporter with one hub, `A`, which has a node of each of these aliases.
-pub fn exporter(client: &Client, directory: &Path, aliases: &[String]) -> anyhow::Result<Exporter> {
+pub(crate) fn exporter(client: &Client, directory: &Path, aliases: &[String]) -> anyhow::Result<Exporter> {
     let config = directory.join("config.ini");
     let text = format!(
         "[HUB]\nA = {}\n\n[ENV]\nssh_config = {}\ntimeout = 60\nprobe_timeout = {LIMIT}\n\n\

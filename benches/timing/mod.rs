@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// One of the ways.
-pub struct Way<'a> {
+pub(crate) struct Way<'a> {
     name: &'static str,
     every: usize,
     run: Box<dyn FnMut() -> anyhow::Result<Duration> + 'a>,
@@ -11,18 +11,18 @@ pub struct Way<'a> {
 
 impl<'a> Way<'a> {
     /// A way that is run in each round, and says itself how long it took.
-    pub fn new(name: &'static str, run: impl FnMut() -> anyhow::Result<Duration> + 'a) -> Self {
+    pub(crate) fn new(name: &'static str, run: impl FnMut() -> anyhow::Result<Duration> + 'a) -> Self {
         Self { name, every: 1, run: Box::new(run) }
     }
 
     /// A slow way, which is run only in every so many rounds.
-    pub fn every(self, rounds: usize) -> Self {
+    pub(crate) fn every(self, rounds: usize) -> Self {
         Self { every: rounds, ..self }
     }
 }
 
 /// Runs the ways in turn (each round begins with another of them) and gives the median of each; prints them.
-pub fn medians(rounds: usize, mut ways: Vec<Way<'_>>) -> anyhow::Result<Vec<Duration>> {
+pub(crate) fn medians(rounds: usize, mut ways: Vec<Way<'_>>) -> anyhow::Result<Vec<Duration>> {
     let mut took: Vec<Vec<Duration>> = ways.iter().map(|_| Vec::new()).collect();
     let count = ways.len();
     for round in 0..rounds {
@@ -49,7 +49,7 @@ pub fn medians(rounds: usize, mut ways: Vec<Way<'_>>) -> anyhow::Result<Vec<Dura
 }
 
 /// How many times the other a duration is.
-pub fn ratio(this: Duration, other: Duration) -> f64 {
+pub(crate) fn ratio(this: Duration, other: Duration) -> f64 {
     this.as_secs_f64() / other.as_secs_f64()
 }
 
