@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
+use procfs::process::Process;
 use rustix::time::{ClockId, clock_gettime};
 use scm_backup_exporter::config;
 use scm_backup_exporter::inventory::Target;
@@ -50,10 +51,10 @@ fn main() -> anyhow::Result<()> {
     let took = medians(
         ROUNDS,
         vec![
-            Way::new("read, repo by repo", || timed(|| read(&runs))),
-            Way::new("read and sum up, repo by repo", || timed(|| sum_up(&runs, &target).map(drop))),
-            Way::new("read, repos in turn", || timed(|| read(&mixed))),
-            Way::new("read and sum up, repos in turn", || timed(|| sum_up(&mixed, &target).map(drop))),
+            Way::new("read, repo by repo", 1, || timed(|| read(&runs))),
+            Way::new("read and sum up, repo by repo", 1, || timed(|| sum_up(&runs, &target).map(drop))),
+            Way::new("read, repos in turn", 1, || timed(|| read(&mixed))),
+            Way::new("read and sum up, repos in turn", 1, || timed(|| sum_up(&mixed, &target).map(drop))),
         ],
     )?;
     println!();
@@ -143,13 +144,12 @@ fn extra_memory<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<f
     let result = work()?;
     let extra = high_water_mark()? - before;
     drop(result);
-    Ok(extra)
+    Ok(extra as f64 / 1024.0)
 }
 
-fn high_water_mark() -> anyhow::Result<f64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("Linux tells VmHWM")?;
-    Ok(kib.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+/// In KiB.
+fn high_water_mark() -> anyhow::Result<u64> {
+    Process::myself()?.status()?.vmhwm.context("Linux tells VmHWM")
 }
 
 fn reached(reached: bool) -> &'static str {

@@ -14,7 +14,7 @@ use testbed::{Client, Exporter, Login, Sshd, Tree, poll};
 mod nodes;
 mod timing;
 
-use timing::{Way, medians, ratio};
+use timing::{Way, medians};
 
 const REPOS: usize = 20;
 const NIGHTS: usize = 150;
@@ -48,11 +48,12 @@ fn main() -> anyhow::Result<()> {
     let took = medians(
         ROUNDS,
         vec![
-            Way::new("a  /probe, session kept", || probe(&exporter)),
-            Way::new("b  ssh -S, the same script", || bare.script()),
-            Way::new("c  ssh -S, find -printf", || bare.find()),
-            Way::new("d  ssh anew, find -exec du (the legacy way)", || legacy(&client, &tree.root()))
-                .every(LEGACY_EVERY),
+            Way::new("a  /probe, session kept", 1, || probe(&exporter)),
+            Way::new("b  ssh -S, the same script", 1, || bare.script()),
+            Way::new("c  ssh -S, find -printf", 1, || bare.find()),
+            Way::new("d  ssh anew, find -exec du (the legacy way)", LEGACY_EVERY, || {
+                legacy(&client, &tree.root())
+            }),
         ],
     )?;
     let against_script = ratio(took[0], took[1]);
@@ -154,6 +155,11 @@ fn output_of(command: &mut Command) -> anyhow::Result<(Duration, Vec<u8>)> {
     let took = start.elapsed();
     ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok((took, output.stdout))
+}
+
+/// How many times the other a duration is.
+fn ratio(this: Duration, other: Duration) -> f64 {
+    this.as_secs_f64() / other.as_secs_f64()
 }
 
 fn lines(output: &[u8]) -> usize {

@@ -3,12 +3,12 @@
 //! They are ten sshd listeners, each with a tree of its own and known by twenty names. The exporter knows nodes by their
 //! names: each has a connection, a login, an ssh master and a session of its own.
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
+use procfs::process::Process;
 use testbed::tree::Nights;
 use testbed::{Client, Exporter, Login, Sshd, Tree, sshd};
 
@@ -52,6 +52,11 @@ fn main() -> anyhow::Result<()> {
         cost.print("scrape with kept sessions");
         warm.push(cost);
     }
+    let sessions: usize = servers.iter().map(Sshd::sessions).sum();
+    ensure!(
+        sessions == NODES * (1 + WARM_SCRAPES),
+        "{sessions} listings, which is not one a node and scrape"
+    );
     let own = warm.iter().map(|cost| cost.own).sum::<Duration>() / u32::try_from(NODES * WARM_SCRAPES)?;
     println!();
     println!(
@@ -61,10 +66,11 @@ fn main() -> anyhow::Result<()> {
         ms(GOAL),
         if own <= GOAL { "reached" } else { "NOT reached" }
     );
-    let status = fs::read_to_string(format!("/proc/{}/status", exporter.pid()))?;
-    for (field, what) in [("VmRSS:", "resident memory of the exporter"), ("VmHWM:", "the most it ever was")] {
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("Linux tells it")?;
-        println!("{what}: {}", line.trim());
+    let status = Process::new(exporter.pid())?.status()?;
+    for (what, kib) in
+        [("resident memory of the exporter", status.vmrss), ("the most it ever was", status.vmhwm)]
+    {
+        println!("{what}: {:.1} MiB", kib.context("Linux tells it")? as f64 / 1024.0);
     }
     Ok(())
 }
@@ -121,12 +127,8 @@ fn time_of_masters(exporter: &Exporter) -> Duration {
 
 /// User and system time of a process, without its children's; `None` when it has ended.
 fn cpu_time(pid: i32) -> Option<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything: the fields are counted from its end.
-    let mut fields = stat[stat.rfind(')')? + 1..].split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    let ticks = ticks()? + ticks()?;
-    Some(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).ok()?)
+    let stat = Process::new(pid).ok()?.stat().ok()?;
+    Some(Duration::from_secs(stat.utime + stat.stime) / u32::try_from(procfs::ticks_per_second()).ok()?)
 }
 
 fn ms(duration: Duration) -> String {

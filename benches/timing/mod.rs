@@ -10,14 +10,13 @@ pub(crate) struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    /// A way that is run in each round, and says itself how long it took.
-    pub(crate) fn new(name: &'static str, run: impl FnMut() -> anyhow::Result<Duration> + 'a) -> Self {
-        Self { name, every: 1, run: Box::new(run) }
-    }
-
-    /// A slow way, which is run only in every so many rounds.
-    pub(crate) fn every(self, rounds: usize) -> Self {
-        Self { every: rounds, ..self }
+    /// A way that is run in every so many rounds (a slow one in fewer), and says itself how long it took.
+    pub(crate) fn new(
+        name: &'static str,
+        every: usize,
+        run: impl FnMut() -> anyhow::Result<Duration> + 'a,
+    ) -> Self {
+        Self { name, every, run: Box::new(run) }
     }
 }
 
@@ -46,11 +45,6 @@ pub(crate) fn medians(rounds: usize, mut ways: Vec<Way<'_>>) -> anyhow::Result<V
         );
     }
     Ok(took.iter().map(|took| middle(took)).collect())
-}
-
-/// How many times the other a duration is.
-pub(crate) fn ratio(this: Duration, other: Duration) -> f64 {
-    this.as_secs_f64() / other.as_secs_f64()
 }
 
 fn middle(sorted: &[Duration]) -> Duration {
