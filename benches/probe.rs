@@ -20,9 +20,9 @@ const REPOS: usize = 20;
 const NIGHTS: usize = 150;
 const TARBALLS: usize = REPOS * NIGHTS;
 
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 42;
 /// The legacy way takes seconds.
-const LEGACY_EVERY: usize = 20;
+const LEGACY_EVERY: usize = 14;
 
 /// What it must reach against the same script over a bare session.
 const GOAL: f64 = 1.15;
