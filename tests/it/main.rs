@@ -4,6 +4,9 @@
 mod world;
 
 mod by_hand;
-
+mod http;
+mod listening;
+mod prometheus;
+mod reload;
 mod scrape;
 mod sessions;
