@@ -206,7 +206,7 @@ fn service_discovery_names_every_target() {
         serde_json::json!({
             "targets": ["backup.example.org:10222"],
             "labels": {
-                "__metrics_path__": "/probe", "__param_hub": hub, "__param_node": node,
+                "__scheme__": "http", "__metrics_path__": "/probe", "__param_hub": hub, "__param_node": node,
                 "instance": format!("{hub}/{node}"),
             },
         })

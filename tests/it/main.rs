@@ -7,6 +7,7 @@ mod by_hand;
 mod http;
 mod listening;
 mod prometheus;
+mod protection;
 mod reload;
 mod scrape;
 mod sessions;
