@@ -1,5 +1,5 @@
 //! The server's time limits, in paused time, which runs on by itself while everybody waits.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
@@ -31,7 +31,8 @@ async fn sent(address: std::net::SocketAddr, bytes: &[u8]) -> (String, std::time
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut reply = String::new();
-    let _ = stream.read_to_string(&mut reply).await;
+    let read = stream.read_to_string(&mut reply);
+    let _ = tokio::time::timeout(10 * HEAD_TIMEOUT, read).await.expect("the server closes");
     (reply, begun.elapsed())
 }
 
