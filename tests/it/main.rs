@@ -4,6 +4,10 @@
 mod world;
 
 mod by_hand;
-
+mod http;
+mod listening;
+mod prometheus;
+mod protection;
+mod reload;
 mod scrape;
 mod sessions;
