@@ -6,6 +6,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -219,18 +220,16 @@ async fn keep(
             let _ = child.kill().await;
         }
     };
-    match stderr {
-        Some(stderr) => {
-            let mut reading = std::pin::pin!(collect(stderr, &words));
-            tokio::select! {
-                () = ending => {
-                    // A jump host's ssh may hold the pipe a little longer.
-                    let _ = timeout_at(Instant::now() + Duration::from_millis(200), reading).await;
-                }
-                () = async { reading.as_mut().await; std::future::pending().await } => {}
-            }
+    if let Some(stderr) = stderr {
+        let (mut ending, mut reading) = (pin!(ending), pin!(collect(stderr, &words)));
+        tokio::select! {
+            // A jump host's ssh may hold the pipe a little longer.
+            () = &mut ending => drop(timeout_at(Instant::now() + Duration::from_millis(200), reading).await),
+            // It may close the pipe before it ends.
+            () = &mut reading => ending.await,
         }
-        None => ending.await,
+    } else {
+        ending.await;
     }
     let _ = std::fs::remove_file(&socket);
     let _ = ended.send(true);
