@@ -56,9 +56,10 @@ pub(super) fn failure(stderr: &str) -> Failure {
     }
 }
 
-/// Whether it is worth trying again at once.
+/// Whether it is worth trying again at once. A jump host that refused the login also shows as a closed connection,
+/// and must not be asked again.
 pub(super) fn is_busy(stderr: &str) -> bool {
-    BUSY.iter().any(|words| stderr.contains(words))
+    failure(stderr).reason == Reason::Connect && BUSY.iter().any(|words| stderr.contains(words))
 }
 
 fn line_with<'a>(text: &'a str, words: &str) -> Option<&'a str> {
@@ -140,5 +141,12 @@ mod tests {
     fn full_server_is_worth_another_try() {
         assert!(is_busy("kex_exchange_identification: Connection closed by remote host\r\n"));
         assert!(!is_busy("u@h: Permission denied (publickey).\r\n"));
+    }
+
+    #[test]
+    fn jump_host_that_refused_the_login_is_not_asked_again() {
+        assert!(!is_busy(
+            "u@gw: Permission denied (publickey).\r\nkex_exchange_identification: Connection closed by remote host\r\n"
+        ));
     }
 }
