@@ -4,6 +4,9 @@
 mod world;
 
 mod by_hand;
-
+mod failures;
+mod nodes;
+mod replies;
 mod scrape;
 mod sessions;
+mod troubles;
