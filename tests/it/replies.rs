@@ -1,1 +1,405 @@
-//! What a node prints.
+//! What a node prints, and what lies on it: short, endless, garbled and odd. Beside each stands a healthy node.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+
+use jiff::Span;
+use testbed::login::quote;
+use testbed::tree::sidecar_of;
+use testbed::{Exporter, Sshd, Tree, Userland, http};
+
+use crate::world::{
+    AS_ASKED, Beside, Closed, assert_bad, assert_failed, assert_healthy, assert_kept, by_hand, sample, value,
+};
+
+/// The series of a repo on `BAD`.
+fn of(name: &str, repo: &str) -> String {
+    format!("scm_backup_{name}{{hub=\"A\",node=\"BAD\",repo=\"{repo}\"}}")
+}
+
+/// The series of `BAD` itself.
+fn of_bad(name: &str) -> String {
+    format!("scm_backup_{name}{{hub=\"A\",node=\"BAD\"}}")
+}
+
+/// The lines of a script that begin a listing as the real one does.
+const BEGIN: &str = "set -- $SSH_ORIGINAL_COMMAND\n\
+    mark=\"scm-backup-listing 1 $3\"\n\
+    printf '\\n%s BEGIN list=printf awk=yes bounded=no epoch=%s utc=+0000\\nR /data\\n' \"$mark\" \"$(date +%s)\"\n";
+
+/// `BAD` answers well until it is spoilt; from then on by a script. What was known of it stays.
+struct Turncoat {
+    beside: Beside,
+    node: Sshd,
+    exporter: Exporter,
+    spoilt: PathBuf,
+    before: String,
+}
+
+impl Turncoat {
+    fn new(script: &str) -> Self {
+        let mut beside = Beside::new();
+        let spoilt = beside.world.dir.path().join("spoilt");
+        let script = format!("if [ -e {} ]; then\n{script}\nexit\nfi\n{AS_ASKED}", spoilt.display());
+        let login = beside.login().script(&script);
+        let node = beside.world.sshd_with("BAD", login);
+        let exporter = beside.serve("");
+        let before = exporter.text("/metrics").unwrap();
+        assert_healthy(&before, "A", "BAD");
+        fs::write(&spoilt, "").unwrap();
+        Self { beside, node, exporter, spoilt, before }
+    }
+
+    /// Twice fails for this reason, with these words in the log, and is well again when the node is.
+    #[track_caller]
+    fn fails(&self, reason: &str, words: &[&str]) {
+        for _ in 0..2 {
+            let after = assert_bad(&self.exporter, reason, words);
+            assert_kept(&self.before, &after, "BAD");
+        }
+        fs::remove_file(&self.spoilt).unwrap();
+        assert_healthy(&self.exporter.text("/metrics").unwrap(), "A", "BAD");
+    }
+
+    /// As `fails`, with a time limit that is there only while there is nothing else to wait for.
+    #[track_caller]
+    fn runs_out_of_time(&self, words: &[&str]) {
+        let config = self.beside.world.dir.path().join("config.ini");
+        let patient = fs::read_to_string(&config).unwrap();
+        fs::write(&config, patient.replace("[node BAD]\n", "[node BAD]\nprobe_timeout = 1\n")).unwrap();
+        self.reload();
+        let after = assert_bad(&self.exporter, "timeout", words);
+        assert_kept(&self.before, &after, "BAD");
+        fs::write(&config, patient).unwrap();
+        self.reload();
+        fs::remove_file(&self.spoilt).unwrap();
+        assert_healthy(&self.exporter.text("/metrics").unwrap(), "A", "BAD");
+    }
+
+    fn reload(&self) {
+        let reply = http::request("POST", &self.exporter.url("/-/reload"), &[]).unwrap();
+        assert_eq!(reply.status, 200, "{:?}", reply.text());
+    }
+}
+
+#[test]
+fn output_cut_in_the_middle_is_no_short_listing() {
+    let cut = "sh -c \"$SSH_ORIGINAL_COMMAND\" | head -n 9";
+    Turncoat::new(cut)
+        .fails("protocol", &["the listing broke off after 5 records", "see what the node prints"]);
+}
+
+#[test]
+fn output_without_its_last_line_is_no_listing() {
+    let cut = "sh -c \"$SSH_ORIGINAL_COMMAND\" | sed '$d'";
+    Turncoat::new(cut).fails("protocol", &["the listing broke off after"]);
+}
+
+#[test]
+fn records_that_get_lost_on_the_way_are_noticed() {
+    let cut = "sh -c \"$SSH_ORIGINAL_COMMAND\" | sed '/^F .*svn.env/d'";
+    Turncoat::new(cut).fails("protocol", &["the node counted", "arrived"]);
+}
+
+#[test]
+fn garbage_instead_of_a_listing_is_shown_and_refused() {
+    let garbage = "printf 'This account is currently not available.\\033[31m\\377\\n'; exit 1";
+    Turncoat::new(garbage).fails(
+        "protocol",
+        &[
+            "the node printed no listing",
+            "This account is currently not available.\\x1b[31m\\xff",
+            "exit status 1",
+        ],
+    );
+}
+
+#[test]
+fn garbage_within_a_listing_is_shown_and_refused() {
+    let garbage = format!("{BEGIN}head -c 3000 /dev/zero | tr '\\0' '\\377'; echo");
+    Turncoat::new(&garbage).fails("protocol", &["the listing has a malformed line: \\xff\\xff"]);
+}
+
+#[test]
+fn silence_instead_of_a_listing_is_refused() {
+    Turncoat::new("exit 0").fails("protocol", &["the node printed no listing", "a profile must not exit"]);
+}
+
+#[test]
+fn endless_noise_is_cut_off() {
+    let coat = Turncoat::new("while :; do echo 'welcome, welcome, welcome, welcome, welcome'; done");
+    coat.fails("protocol", &["more than 1048576 bytes before the listing", "silence its profile scripts"]);
+    coat.node.wait_until_idle().unwrap();
+}
+
+#[test]
+fn endless_line_is_cut_off() {
+    let coat = Turncoat::new(&format!("{BEGIN}cat /dev/zero"));
+    coat.fails("protocol", &["the listing has a line of more than 65536 bytes"]);
+    coat.node.wait_until_idle().unwrap();
+}
+
+#[test]
+fn listing_that_never_ends_runs_into_the_time_limit() {
+    let endless = format!("{BEGIN}while :; do echo 'F 5 1 svn/env/2013/01/01/021023/env-1.tar.gz'; done");
+    let coat = Turncoat::new(&endless);
+    coat.runs_out_of_time(&[
+        "no complete listing within 1 s",
+        "raise `timeout` (to connect) or `probe_timeout`",
+    ]);
+    coat.node.wait_until_idle().unwrap();
+}
+
+#[test]
+fn node_that_hangs_in_its_listing_runs_into_the_time_limit() {
+    let coat = Turncoat::new(&format!("{BEGIN}exec sleep 1000"));
+    coat.runs_out_of_time(&["no complete listing within 1 s"]);
+}
+
+#[test]
+fn reply_to_another_request_does_not_count() {
+    let other = "set -- $SSH_ORIGINAL_COMMAND\nsh -s 0123456789abcdef $4";
+    Turncoat::new(other).fails("protocol", &["the node printed no listing"]);
+}
+
+#[test]
+fn node_without_find_says_what_to_install() {
+    let mut beside = Beside::new();
+    let without = |names: &[&str]| Userland::Without(names.iter().map(|name| (*name).to_owned()).collect());
+    // The script looks into the usual directories too, and there this machine has it.
+    let script = "set -- $SSH_ORIGINAL_COMMAND\nsed 's|:/usr/local/bin:/usr/bin:/bin$||' | sh -s $3 $4";
+    let login = beside.login().userland(without(&["find"])).script(script);
+    let _bad = beside.world.sshd_with("BAD", login);
+    let exporter = beside.serve("");
+    assert_bad(&exporter, "remote_command", &["find", "install findutils"]);
+}
+
+#[test]
+fn node_without_awk_lists_with_gnu_find_only_and_knows_no_sidecars() {
+    let script = "set -- $SSH_ORIGINAL_COMMAND\nsed 's|:/usr/local/bin:/usr/bin:/bin$||' | sh -s $3 $4";
+    let tools = ["cat", "date", "df", "printf", "readlink", "sed", "sh", "timeout"];
+    let only =
+        |more: &[&str]| Userland::Only(tools.iter().chain(more).map(|name| (*name).to_owned()).collect());
+    let mut beside = Beside::new();
+    let login = beside.login().userland(only(&["find"])).script(script);
+    let bad = beside.world.sshd_with("BAD", login);
+    let exporter = beside.serve("");
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_healthy(&metrics, "A", "GOOD");
+    assert_eq!(value(&metrics, &of("tarballs", "svn/env")), 7.0, "{}", exporter.log());
+    assert_eq!(sample(&metrics, &of("tarball_verified", "svn/env")), None);
+    assert_eq!(value(&metrics, &of("repo_status", "svn/env")), 0.0);
+    drop((exporter, bad));
+
+    let mut beside = Beside::new();
+    // A find that cannot print: stat is asked, and awk would have to sort out what it says.
+    let bin = beside.world.dir.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    for applet in ["find", "xargs", "stat"] {
+        std::os::unix::fs::symlink(testbed::tool::find("busybox").unwrap(), bin.join(applet)).unwrap();
+    }
+    let script = format!("PATH={}:$PATH\n{script}", quote(&bin.to_string_lossy()));
+    let login = beside.login().userland(only(&[])).script(&script);
+    let _bad = beside.world.sshd_with("BAD", login);
+    let exporter = beside.serve("");
+    assert_bad(&exporter, "remote_command", &["awk", "and awk on the node"]);
+}
+
+#[test]
+fn missing_root_says_where_it_was_looked_for() {
+    let mut beside = Beside::new();
+    let login = beside.login();
+    let _bad = beside.world.sshd_with("BAD", login);
+    let exporter = beside.serve("");
+    let before = exporter.text("/metrics").unwrap();
+    assert_healthy(&before, "A", "BAD");
+    let backup = beside.world.fold("BAD").join("backup");
+    fs::rename(&backup, backup.with_extension("old")).unwrap();
+    let after = assert_bad(
+        &exporter,
+        "root_missing",
+        &[
+            "no such directory on the node",
+            "see whether $SCM_FOLD/backup/srv1 is there",
+            "`scm_fold` in [node BAD]",
+        ],
+    );
+    // No word of zero tarballs: the disk may only not be mounted.
+    assert_kept(&before, &after, "BAD");
+}
+
+#[test]
+fn unreadable_root_says_what_to_allow() {
+    let mut beside = Beside::new();
+    let login = beside.login().unprivileged();
+    let _bad = beside.world.sshd_with("BAD", login);
+    let exporter = beside.serve("");
+    let before = exporter.text("/metrics").unwrap();
+    assert_healthy(&before, "A", "BAD");
+    let root = beside.world.fold("BAD").join("backup/srv1");
+    for closed in [root.clone(), root.parent().unwrap().to_owned()] {
+        let _closed = Closed::new(closed);
+        let after = assert_bad(
+            &exporter,
+            "permission",
+            &[
+                "may not read the root directory",
+                "let the login user read everything below $SCM_FOLD/backup/srv1",
+            ],
+        );
+        assert_kept(&before, &after, "BAD");
+    }
+    assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
+}
+
+#[test]
+fn unreadable_directory_leaves_a_report_that_claims_nothing_of_what_was_not_seen() {
+    let mut beside = Beside::new();
+    let login = beside.login().unprivileged();
+    let _bad = beside.world.sshd_with("BAD", login);
+    let root = beside.world.fold("BAD").join("backup/srv1");
+    let _closed = Closed::new(root.join("tracs"));
+    let config = beside.write("");
+    let exporter = beside.world.serve(&config);
+    let metrics = assert_bad(
+        &exporter,
+        "permission",
+        &[
+            "1 directories or files below",
+            "cannot be read, so the listing is not complete",
+            "let the login user read",
+        ],
+    );
+    assert_eq!(value(&metrics, &of("tarballs", "svn/env")), 7.0);
+    assert_eq!(value(&metrics, &of("repo_status", "svn/env")), 0.0);
+    assert!(value(&metrics, &of_bad("probe_timestamp_seconds")) > 0.0);
+    assert_eq!(sample(&metrics, &of("tarballs", "tracs/env")), None);
+    assert_eq!(sample(&metrics, &of("tarball_size_bytes", "tracs/env")), None);
+    // What is expected and cannot be seen is a warning, and no alarm.
+    assert_eq!(value(&metrics, &of("repo_status", "tracs/env")), 1.0);
+    let tables = String::from_utf8(by_hand(&config, &["probe", "A", "BAD"]).stdout).unwrap();
+    assert!(tables.contains("expected and not seen, but 1 could not be read"), "{tables}");
+}
+
+/// `BAD` with a tree that was spoilt, as a scrape shows it, what the tables say, and the log.
+fn shown(spoil: impl FnOnce(&Tree)) -> (String, String, String) {
+    let mut beside = Beside::new();
+    let login = beside.login();
+    spoil(&beside.world.tree("BAD", "srv1"));
+    let _bad = beside.world.sshd_with("BAD", login);
+    let config = beside.write("");
+    let exporter = beside.world.serve(&config);
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_healthy(&metrics, "A", "GOOD");
+    assert_eq!(value(&metrics, &of_bad("probe_success")), 1.0, "{metrics}");
+    // Its neighbour on the node is well.
+    assert_eq!(value(&metrics, &of("repo_status", "tracs/env")), 0.0);
+    let tables = String::from_utf8(by_hand(&config, &["probe", "A", "BAD"]).stdout).unwrap();
+    (metrics, tables, exporter.log())
+}
+
+#[test]
+fn stamp_that_no_calendar_has_is_a_counted_reject() {
+    let (metrics, _, log) = shown(|tree| {
+        tree.odd(b"svn/env/2013/02/31/021023/env-9999.tar.gz", 1).unwrap();
+    });
+    assert_eq!(value(&metrics, &of_bad("listing_rejects")), 1.0);
+    assert_eq!(value(&metrics, &of("tarballs", "svn/env")), 7.0);
+    assert_eq!(value(&metrics, &of("repo_status", "svn/env")), 0.0);
+    assert!(log.contains("svn/env/2013/02/31/021023/env-9999.tar.gz"), "{log}");
+}
+
+#[test]
+fn stamp_in_the_future_is_a_warning() {
+    let (metrics, tables, _) = shown(|tree| {
+        let stamp = tree.last_night().unwrap().checked_add(Span::new().days(3)).unwrap();
+        let tarball = tree.tarball("svn/env", stamp, Some("3592"), 50_000_000).unwrap();
+        tree.sidecar(&tarball, 50_000_000).unwrap();
+    });
+    assert!(value(&metrics, &of("tarball_age_seconds", "svn/env")) < -86400.0);
+    assert_eq!(value(&metrics, &of("repo_status", "svn/env")), 1.0);
+    assert!(tables.contains("newest is stamped 2d"), "{tables}");
+}
+
+#[test]
+fn empty_tarball_alarms() {
+    let (metrics, tables, _) = shown(|tree| tree.empty_newest("svn/env").unwrap());
+    assert_eq!(value(&metrics, &of("tarball_size_bytes", "svn/env")), 0.0);
+    assert_eq!(value(&metrics, &of("repo_status", "svn/env")), 2.0);
+    assert!(tables.contains("newest is empty"), "{tables}");
+}
+
+#[test]
+fn sidecar_that_is_garbage_or_gigantic_verifies_nothing() {
+    let garble: [fn(&Tree); 4] = [
+        |tree| tree.sidecar_text(&tree.newest("svn/env").unwrap(), "{'size': __import__('os')}").unwrap(),
+        |tree| {
+            fs::write(sidecar_of(&tree.newest("svn/env").unwrap()), b"\xff\0\n\x1b]0;x\x07F 1 1 x\n").unwrap()
+        },
+        |tree| fs::write(sidecar_of(&tree.newest("svn/env").unwrap()), "9".repeat(60_000)).unwrap(),
+        |tree| {
+            let sidecar = sidecar_of(&tree.newest("svn/env").unwrap());
+            File::options().write(true).open(sidecar).unwrap().set_len(100_000_000_000).unwrap();
+        },
+    ];
+    let mut beside = Beside::new();
+    let login = beside.login();
+    let tree = beside.world.tree("BAD", "srv1");
+    let _bad = beside.world.sshd_with("BAD", login);
+    let config = beside.write("");
+    let exporter = beside.world.serve(&config);
+    for spoil in garble {
+        assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
+        spoil(&tree);
+        let metrics = exporter.text("/metrics").unwrap();
+        assert_healthy(&metrics, "A", "GOOD");
+        assert_eq!(value(&metrics, &of("tarballs", "svn/env")), 7.0);
+        assert_eq!(value(&metrics, &of("tarball_verified", "svn/env")), 0.0);
+        assert_eq!(value(&metrics, &of("repo_status", "svn/env")), 2.0);
+        assert_eq!(value(&metrics, &of("repo_status", "tracs/env")), 0.0);
+        tree.sidecar(&tree.newest("svn/env").unwrap(), 50_000_000).unwrap();
+    }
+    tree.sidecar_text(&tree.newest("svn/env").unwrap(), "{}").unwrap();
+    let tables = String::from_utf8(by_hand(&config, &["probe", "A", "BAD"]).stdout).unwrap();
+    assert!(tables.contains("newest has a sidecar that cannot be understood"), "{tables}");
+}
+
+#[test]
+fn hundred_thousand_strays_are_counted_and_cost_no_memory() {
+    let mut beside = Beside::new();
+    let login = beside.login();
+    let _bad = beside.world.sshd_with("BAD", login);
+    let exporter = beside.serve("");
+    let before = exporter.text("/metrics").unwrap();
+    assert_healthy(&before, "A", "BAD");
+
+    let stray = beside.world.fold("BAD").join("backup/srv1/svn/stray");
+    fs::create_dir_all(&stray).unwrap();
+    let long = "copy".repeat(40);
+    for number in 0..100_000 {
+        File::create(stray.join(format!("{long}-{number}.tar.gz"))).unwrap();
+    }
+    let after = exporter.text("/metrics").unwrap();
+    assert_healthy(&after, "A", "BAD");
+    assert_healthy(&after, "A", "GOOD");
+    assert_eq!(value(&after, &of_bad("listing_rejects")), 100_000.0);
+    // Their names alone are 18 MB.
+    let resident = |metrics: &str| value(metrics, "process_resident_memory_bytes");
+    assert!(resident(&after) - resident(&before) < 8e6, "{} {}", resident(&before), resident(&after));
+
+    let log = exporter.log();
+    let said: Vec<&str> = log.lines().filter(|line| line.contains("do not fit the layout")).collect();
+    assert_eq!(said.len(), 1, "{log}");
+    assert!(said[0].contains("rejects=100000"), "{}", said[0]);
+    assert_eq!(said[0].matches("svn/stray/copy").count(), 5, "{}", said[0]);
+}
+
+#[test]
+fn node_whose_shell_is_not_there_says_so() {
+    let mut beside = Beside::new();
+    let login = beside.login();
+    let _bad = beside.world.sshd_with("BAD", login);
+    let exporter = beside.serve("shell = /opt/bin/bash");
+    let metrics = assert_bad(&exporter, "remote_command", &["/opt/bin/bash", "not found"]);
+    assert_failed(&metrics, "A", "BAD", "remote_command");
+}
