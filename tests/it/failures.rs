@@ -176,6 +176,55 @@ fn jump_host_that_denies_the_key_is_named() {
 }
 
 #[test]
+fn failure_behind_or_before_a_jump_host_shows_its_own_reason() {
+    let mut beside = Beside::new();
+    let gateway = beside.world.sshd_with("GW", testbed::Login::default());
+    let nobody = refused().unwrap();
+    beside.world.know("GONE", &nobody);
+    let behind = Sshd::start(&beside.world.client, beside.login()).unwrap();
+    beside.world.client.add_behind("GONE", "B0", &behind).unwrap();
+    beside.world.client.add_behind("GW", "B1", &nobody).unwrap();
+    beside.world.client.add_behind("GW", "B2", &behind).unwrap();
+    beside.world.client.set("B2", "HostName", "behind.invalid").unwrap();
+    let config = beside.world.write("A = B0 B1 B2 GOOD", PATIENT);
+    let exporter = beside.world.serve(&config);
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_healthy(&metrics, "A", "GOOD");
+    for (node, reason, words) in [
+        ("B0", "connect", format!("connect to host 127.0.0.1 port {}: Connection refused", nobody.port())),
+        ("B1", "connect", "open failed: connect failed: Connection refused".to_owned()),
+        ("B2", "resolve", "open failed: connect failed: ".to_owned()),
+    ] {
+        assert_failed(&metrics, "A", node, reason);
+        assert_logged(&exporter, node, reason, &[&words]);
+    }
+    // None of these is worth another try at once.
+    assert_eq!((gateway.logins(), behind.connections()), (2, 0));
+}
+
+#[test]
+fn broken_ssh_configuration_names_its_line() {
+    let mut beside = Beside::new();
+    let broken = beside.world.dir.path().join("ssh_config");
+    fs::write(&broken, "Host BAD\n    Hostnam 127.0.0.1\n").unwrap();
+    let exporter = beside.serve(&format!("ssh_config = {}", broken.display()));
+    assert_bad(&exporter, "internal", &["ssh_config: line 2: Bad configuration option: hostnam"]);
+}
+
+#[test]
+fn failure_of_one_hub_on_a_node_is_not_the_others() {
+    let mut beside = Beside::new();
+    beside.world.hub("B", "nowhere");
+    let config = beside.world.write("A = GOOD\nB = GOOD", PATIENT);
+    let exporter = beside.world.serve(&config);
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_healthy(&metrics, "A", "GOOD");
+    assert_failed(&metrics, "B", "GOOD", "root_missing");
+    assert_logged(&exporter, "GOOD", "root_missing", &["see whether $SCM_FOLD/backup/nowhere is there"]);
+    assert_eq!(beside.good.logins(), 1);
+}
+
+#[test]
 fn node_at_its_limit_of_logins_is_tried_again() {
     let mut beside = Beside::new();
     let login = beside.login();
