@@ -146,7 +146,6 @@ impl Master {
                 drop(stdin);
             };
             tokio::join!(feed, collect(stderr, &words));
-            std::future::pending::<()>().await;
         };
         let read = async {
             let mut chunk = vec![0; CHUNK];
@@ -158,9 +157,16 @@ impl Master {
                 }
             }
         };
+        let (mut sides, mut read) = (pin!(sides), pin!(read));
         let enough = tokio::select! {
-            enough = read => enough,
-            () = sides => ControlFlow::Continue(()),
+            enough = &mut read => {
+                // Why it printed no more comes by the other way, and may come later.
+                if enough.is_continue() {
+                    let _ = timeout(PATIENCE, sides).await;
+                }
+                enough
+            }
+            () = &mut sides => read.await,
         };
         let status = match enough {
             // Whatever the node still prints is of no interest.
