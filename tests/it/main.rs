@@ -9,4 +9,5 @@ mod nodes;
 mod replies;
 mod scrape;
 mod sessions;
+mod trees;
 mod troubles;

@@ -163,7 +163,7 @@ fn unreachable_nodes_neither_stop_the_others_nor_hang_the_run() {
     beside.world.sections("[node BAD]\ntimeout = 1");
     let config = beside.world.write("A = BAD B2 GOOD", PATIENT);
     let exporter = beside.world.serve(&config);
-    let metrics = assert_bad(&exporter, "timeout", &["timed out"]);
+    let metrics = assert_bad(&exporter, "timeout", &["raise `timeout` (to connect)"]);
     assert_failed(&metrics, "A", "B2", "connect");
     assert_logged(&exporter, "B2", "connect", &["Connection refused"]);
     let run = by_hand(&config, &["probe"]);
