@@ -117,6 +117,13 @@ fn silence_instead_of_a_listing_is_refused() {
 }
 
 #[test]
+fn last_words_on_standard_error_are_shown() {
+    let wordy = "head -c 200000 /dev/zero | tr '\\0' '\\n' >&2; echo 'the disk is on fire' >&2; exit 1";
+    Turncoat::new(wordy)
+        .fails("protocol", &["the node printed no listing", "its last words: the disk is on fire"]);
+}
+
+#[test]
 fn endless_noise_is_cut_off() {
     let coat = Turncoat::new("while :; do echo 'welcome, welcome, welcome, welcome, welcome'; done");
     coat.fails("protocol", &["more than 1048576 bytes before the listing", "silence its profile scripts"]);
