@@ -4,10 +4,15 @@
 mod world;
 
 mod by_hand;
+mod failures;
 mod http;
 mod listening;
+mod nodes;
 mod prometheus;
 mod protection;
 mod reload;
+mod replies;
 mod scrape;
 mod sessions;
+mod trees;
+mod troubles;
