@@ -192,7 +192,11 @@ fn failure_behind_or_before_a_jump_host_shows_its_own_reason() {
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     for (node, reason, words) in [
-        ("B0", "connect", format!("connect to host 127.0.0.1 port {}: Connection refused", nobody.address().port())),
+        (
+            "B0",
+            "connect",
+            format!("connect to host 127.0.0.1 port {}: Connection refused", nobody.address().port()),
+        ),
         ("B1", "connect", "open failed: connect failed: Connection refused".to_owned()),
         ("B2", "resolve", "open failed: connect failed: ".to_owned()),
     ] {
