@@ -1,0 +1,4 @@
+//! A year in which nothing is wrong.
+
+#[test]
+fn placeholder() {}
