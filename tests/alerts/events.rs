@@ -32,6 +32,11 @@ impl Events {
         Self(table.lines().map(str::trim).filter(|line| !line.is_empty()).map(event).collect())
     }
 
+    /// When the first of them begins, leaving out what always is.
+    pub(crate) fn first(&self) -> Option<i64> {
+        self.0.iter().map(|event| event.from).filter(|from| *from > i64::MIN).min()
+    }
+
     /// The words after `verb` of the last line about this place and time.
     pub(crate) fn of(&self, at: i64, place: &[&str], verb: &str) -> Option<&[String]> {
         self.find(at, place, verb).map(|event| &event.what[verb.split(' ').count()..])

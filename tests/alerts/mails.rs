@@ -35,7 +35,7 @@ impl Mails {
             if let Some(labels) = self.told.remove(&key)
                 && !self.inhibitions.silence(&labels, firing)
             {
-                self.lines.push(format!("{time} resolved {}", key.split_once(' ').unwrap().1));
+                self.lines.push(format!("{time} resolved {key}"));
             }
         }
         for (key, labels) in now {

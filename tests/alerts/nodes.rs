@@ -14,8 +14,10 @@ const BACKUP: jiff::civil::Time = jiff::civil::time(2, 0, 0, 0);
 const TRANSFER: (i64, i64) = (10 * 60, 50 * 60);
 /// How many nights a node keeps.
 const KEPT: usize = 7;
-/// A repo's tarball in the first night.
+/// A repo's tarball in the first night, which is counted in days since the epoch, and how it grows each night.
 const FIRST_SIZE: f64 = 1_500_000_000.0;
+const FIRST_NIGHT: i64 = 20_000;
+const GROWTH: f64 = 1.001;
 /// Size of a node's disk.
 const DISK: u64 = 1_000_000_000_000;
 
@@ -85,7 +87,7 @@ impl Node {
     /// Takes in the tarballs of a night: first in part and without sidecars, then whole.
     fn receive(&mut self, moment: i64, whole: bool, events: &Events, start: i64, zone: &TimeZone) {
         let at = moment - start;
-        let nights = (moment.div_euclid(86400) % 100_000) as f64;
+        let nights = (moment.div_euclid(86400) - FIRST_NIGHT) as f64;
         for (repo, held) in &mut self.held {
             let place = [self.hub.as_str(), self.node.as_str(), repo.as_str()];
             let of = |verb| events.of(at, &place, verb);
@@ -96,8 +98,7 @@ impl Node {
             let stamp = Timestamp::from_second(moment + ahead).unwrap().to_zoned(zone.clone());
             let stamp = stamp.strftime("%Y/%m/%d/%H%M%S").to_string();
             let factor = of("shrunk to").map_or(1.0, |words| percent(&words[0]));
-            // Grows by a tenth of a per cent a night.
-            let full = (FIRST_SIZE * 1.001_f64.powf(nights % 400.0) * factor) as u64;
+            let full = (FIRST_SIZE * GROWTH.powf(nights) * factor) as u64;
             let arrived = match of("cut at") {
                 Some(words) => (full as f64 * percent(&words[0])) as u64,
                 None if of("empty").is_some() => 0,
@@ -107,8 +108,8 @@ impl Node {
             let sidecar = match () {
                 () if !whole || of("without sidecar").is_some() => None,
                 () if of("garbled sidecar").is_some() => Some("{'dig':".to_owned()),
-                () if of("empty").is_some() => Some("{'dig': '7b87', 'size': 0L}".to_owned()),
-                () => Some(format!("{{'dig': '7b87', 'size': {full}L}}")),
+                () if of("empty").is_some() => Some("{'dig': '7b87e78cc03ea544e2ad3abae46eecd1', 'size': 0L}".to_owned()),
+                () => Some(format!("{{'dig': '7b87e78cc03ea544e2ad3abae46eecd1', 'size': {full}L}}")),
             };
             held.retain(|tarball| tarball.stamp != stamp);
             held.push(Tarball { stamp, mtime: moment + 300, size: arrived, sidecar });

@@ -43,30 +43,32 @@ fn all() -> Vec<Story> {
 
 /// What is wrong with a story; nothing when all is as told.
 fn faults(story: &Story) -> Vec<String> {
+    let t0 = std::time::Instant::now();
     let day = jiff::civil::date(2026, 1, 12);
-    let world = World::new(day, Size { hubs: 1, repos: 2 }, STEP, Events::parse(&story.table));
-    let mut evaluation = world.evaluation(story.until);
-    let times: Vec<i64> = (0..=story.until).step_by(STEP as usize).collect();
-    let differences = agreement::differences();
+    let events = Events::parse(&story.table);
+    // An hour before anything happens.
+    let from = (events.first().unwrap() - 3600).max(0) / 3600 * 3600;
+    let world = World::new(day, Size { hubs: 1, repos: 2 }, STEP, events);
+    let mut evaluation = world.evaluation(from, story.until);
+    let times: Vec<i64> = (from..=story.until).step_by(STEP as usize).collect();
+    let t1 = t0.elapsed();
+    evaluation.more_rules = Some(agreement::rule_file());
     for at in &times {
-        evaluation.ask("ALERTS{alertstate=\"firing\"}", *at);
-        for difference in &differences {
-            evaluation.ask(difference, *at);
-        }
+        evaluation.ask("ALERTS{alertstate=\"firing\"}", at - from);
+        evaluation.ask(agreement::DIFFERENCE, at - from);
     }
     let mut mails = Mails::new();
     let mut faults = Vec::new();
-    for (at, answers) in times.iter().zip(evaluation.answers().chunks(1 + differences.len())) {
+    for (at, answers) in times.iter().zip(evaluation.answers().chunks(2)) {
         mails.at(*at, &answers[0]);
-        for (difference, samples) in differences.iter().zip(&answers[1..]) {
-            if !samples.is_empty() && faults.len() < 5 {
-                faults.push(format!("{at} s: verdict and rules differ at {samples:?}: {difference}"));
-            }
+        if !answers[1].is_empty() && faults.len() < 5 {
+            faults.push(format!("verdict and rules differ at {at} s: {:?}", answers[1]));
         }
     }
+    eprintln!("TIME {} rust {t1:?} promtool {:?}", story.name, t0.elapsed() - t1);
     if mails.lines != story.mails {
-        faults.push(format!("the mails are\n    {}", mails.lines.join("\n    ")));
-        faults.push(format!("they should be\n    {}", story.mails.join("\n    ")));
+        faults.push(format!("the mails are\n>   {}", mails.lines.join("\n>   ")));
+        faults.push(format!("they should be\n>   {}", story.mails.join("\n>   ")));
     }
     faults.into_iter().map(|fault| format!("{}: {fault}", story.name)).collect()
 }

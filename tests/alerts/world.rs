@@ -1,6 +1,6 @@
 //! Hubs, nodes and exporters, step by step: from what lies on the nodes to what Prometheus scrapes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +30,10 @@ pub(crate) struct Size {
 
 /// All of it.
 pub(crate) struct World {
-    /// When the story begins: what Prometheus takes for the epoch.
+    /// When the story begins.
     start: i64,
+    /// What Prometheus takes for the epoch.
+    epoch: i64,
     step: i64,
     zone: TimeZone,
     events: Events,
@@ -59,24 +61,33 @@ impl World {
             exporters.push(("other exporter", BTreeMap::new()));
         }
         let text = std::fs::read_to_string(rules::path()).unwrap();
-        let used = rules::words(&text, "scm_backup_").into_iter().map(str::to_owned).collect();
+        let used = [text, super::agreement::rule_file()];
+        let used: BTreeSet<&str> = used.iter().flat_map(|text| rules::words(text, "scm_backup_")).collect();
+        let used = used.into_iter().map(str::to_owned).collect();
         let recorder = Recorder::default();
-        Self { start, step, zone, events, targets, nodes, exporters, recorder, used, mail_failures: 0.0 }
+        Self { start, epoch: start, step, zone, events, targets, nodes, exporters, recorder, used, mail_failures: 0.0 }
     }
 
-    /// Lives until a time and gives the series of all scrapes.
-    pub(crate) fn evaluation(mut self, until: i64) -> promtool::Evaluation {
+    /// Lives for a while and gives the series of all scrapes, the first of them at Prometheus' epoch.
+    pub(crate) fn evaluation(mut self, from: i64, until: i64) -> promtool::Evaluation {
+        self.epoch = self.start + from;
         for at in (0..=until).step_by(usize::try_from(self.step).unwrap()) {
-            self.scrape(at);
+            self.live(at);
+            if at >= from {
+                self.scrape(at);
+            }
         }
         promtool::Evaluation::new(self.step, self.recorder.into_series())
     }
 
+    fn live(&mut self, at: i64) {
+        for node in &mut self.nodes {
+            node.live(self.start + at, self.step, &self.events, self.start, &self.zone);
+        }
+    }
+
     fn scrape(&mut self, at: i64) {
         let now = self.start + at;
-        for node in &mut self.nodes {
-            node.live(now, self.step, &self.events, self.start, &self.zone);
-        }
         self.recorder.next();
         if self.events.of(at, &["alertmanager"], "fails").is_some() {
             self.mail_failures += 1.0;
@@ -134,21 +145,21 @@ impl World {
             let snapshot = Snapshot { now, hubs, sightings, exporter: Some(exporter) };
             let text = metrics::encode(snapshot, Format::Text).unwrap();
             for line in text.lines().filter(|line| !line.starts_with('#')) {
-                take(&mut self.recorder, line, &own, &self.used, self.start);
+                take(&mut self.recorder, line, &own, &self.used, self.epoch);
             }
         }
     }
 }
 
-/// Takes a line of the exposition in. Times count from the beginning of the story, as Prometheus' own do here.
-fn take(recorder: &mut Recorder, line: &str, own: &str, used: &[String], start: i64) {
+/// Takes a line of the exposition in. Times count from what Prometheus takes for the epoch here.
+fn take(recorder: &mut Recorder, line: &str, own: &str, used: &[String], epoch: i64) {
     let (series, value) = line.rsplit_once(' ').unwrap();
     let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
     if used.binary_search_by(|used| used.as_str().cmp(name)).is_err() {
         return;
     }
     let value: f64 = value.parse().unwrap();
-    let value = if name.ends_with("_timestamp_seconds") { value - start as f64 } else { value };
+    let value = if name.ends_with("_timestamp_seconds") { value - epoch as f64 } else { value };
     let comma = if labels == "}" { "" } else { "," };
     recorder.sample(format!("{name}{{{own}{comma}{labels}"), value);
 }
