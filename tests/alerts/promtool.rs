@@ -62,6 +62,8 @@ impl Evaluation {
             .collect();
         let step = format!("{}s", self.step);
         let test = json!({"interval": step, "input_series": series, "promql_expr_test": questions});
+        let mut groups = vec!["scm-backup", "scm-backup-exporter"];
+        groups.extend(self.more_rules.as_ref().map(|_| "test"));
         let directory = tempfile::tempdir().unwrap();
         let mut rule_files = vec![super::rules::path()];
         if let Some(more) = &self.more_rules {
@@ -71,6 +73,8 @@ impl Evaluation {
         let whole = json!({
             "rule_files": rule_files,
             "evaluation_interval": step,
+            // Else the groups of several files come in any order.
+            "group_eval_order": groups,
             "tests": [test],
         });
         let file = directory.path().join("test.yml");
