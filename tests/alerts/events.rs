@@ -62,9 +62,7 @@ impl Events {
 /// `26h`, `3d`, `90m`, `26:10`.
 pub(crate) fn time(text: &str) -> i64 {
     match text.trim().split_once(':') {
-        Some((hours, minutes)) => {
-            hours.parse::<i64>().unwrap() * 3600 + minutes.parse::<i64>().unwrap() * 60
-        }
+        Some((hours, minutes)) => hours.parse::<i64>().unwrap() * 3600 + minutes.parse::<i64>().unwrap() * 60,
         None => super::rules::seconds(text.trim()),
     }
 }

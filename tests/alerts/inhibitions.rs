@@ -61,7 +61,10 @@ fn matches(matcher: &str, labels: &Labels) -> bool {
         wanted.split('|').any(|wanted| match wanted.strip_suffix(".+") {
             Some(beginning) => value.len() > beginning.len() && value.starts_with(beginning),
             None => {
-                assert!(wanted.chars().all(char::is_alphanumeric), "more of a pattern than is read here: {wanted}");
+                assert!(
+                    wanted.chars().all(char::is_alphanumeric),
+                    "more of a pattern than is read here: {wanted}"
+                );
                 value == wanted
             }
         })

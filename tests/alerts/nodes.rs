@@ -108,7 +108,9 @@ impl Node {
             let sidecar = match () {
                 () if !whole || of("without sidecar").is_some() => None,
                 () if of("garbled sidecar").is_some() => Some("{'dig':".to_owned()),
-                () if of("empty").is_some() => Some("{'dig': '7b87e78cc03ea544e2ad3abae46eecd1', 'size': 0L}".to_owned()),
+                () if of("empty").is_some() => {
+                    Some("{'dig': '7b87e78cc03ea544e2ad3abae46eecd1', 'size': 0L}".to_owned())
+                }
                 () => Some(format!("{{'dig': '7b87e78cc03ea544e2ad3abae46eecd1', 'size': {full}L}}")),
             };
             held.retain(|tarball| tarball.stamp != stamp);
@@ -133,7 +135,8 @@ impl Node {
             None => time(&words[0]),
         });
         let mark = format!("scm-backup-listing 1 {NONCE}");
-        let mut text = format!("{mark} BEGIN list=printf awk=yes bounded=yes epoch={} utc=+0100\n", now + clock);
+        let mut text =
+            format!("{mark} BEGIN list=printf awk=yes bounded=yes epoch={} utc=+0100\n", now + clock);
         text.push_str("R /backup\n");
         let _ = writeln!(text, "S {} {}", DISK / 1024, self.avail(now, events, start) / 1024);
         let lock = match events.since(now - start, &place, "locked") {
@@ -164,7 +167,8 @@ impl Node {
             }
         }
         let find = u8::from(denied > 0);
-        let _ = writeln!(text, "N {records}\n\n{mark} END find={find} awk=0 denied={denied} vanished=0 other=0");
+        let _ =
+            writeln!(text, "N {records}\n\n{mark} END find={find} awk=0 denied={denied} vanished=0 other=0");
         Ok(text)
     }
 
@@ -175,9 +179,9 @@ impl Node {
             let words = events.of(now - start, &place, "disk fills by").unwrap();
             words[0].parse::<u64>().unwrap() * 1_000_000_000 * (now - start - since) as u64 / 86400
         });
-        let used = events.of(now - start, &place, "disk used").map_or(0, |words| {
-            (DISK as f64 * percent(&words[0])) as u64
-        });
+        let used = events
+            .of(now - start, &place, "disk used")
+            .map_or(0, |words| (DISK as f64 * percent(&words[0])) as u64);
         DISK.saturating_sub(held + grown + used)
     }
 }

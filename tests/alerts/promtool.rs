@@ -55,11 +55,8 @@ impl Evaluation {
                 json!({"expr": expression, "eval_time": format!("{at}s"), "exp_samples": never})
             })
             .collect();
-        let series: Vec<Value> = self
-            .series
-            .iter()
-            .map(|(series, values)| json!({"series": series, "values": values}))
-            .collect();
+        let series: Vec<Value> =
+            self.series.iter().map(|(series, values)| json!({"series": series, "values": values})).collect();
         let step = format!("{}s", self.step);
         let test = json!({"interval": step, "input_series": series, "promql_expr_test": questions});
         let mut groups = vec!["scm-backup", "scm-backup-exporter"];

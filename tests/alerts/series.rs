@@ -43,7 +43,8 @@ fn notation(values: &[f64]) -> String {
             // Sums of whole numbers are exact; anything else only repeats.
             let steady = difference == 0.0 || (difference.fract() == 0.0 && first.fract() == 0.0);
             let difference = if steady && difference.is_finite() { difference } else { 0.0 };
-            let along = |at: usize| rest.get(at).is_some_and(|value| *value == first + difference * at as f64);
+            let along =
+                |at: usize| rest.get(at).is_some_and(|value| *value == first + difference * at as f64);
             length = (1..).take_while(|at| along(*at)).count() + 1;
             let sign = if difference < 0.0 { '-' } else { '+' };
             let _ = write!(text, "{first}{sign}{}x{} ", difference.abs(), length - 1);

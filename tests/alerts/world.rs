@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use scm_backup_exporter::inventory::{Connection, Hub, HostKeyChecking, Limits, Repo, Target};
+use scm_backup_exporter::inventory::{Connection, HostKeyChecking, Hub, Limits, Repo, Target};
 use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::metrics::{self, Exporter, Format, Reload, Snapshot};
 use scm_backup_exporter::probe::failure::{Failure, Reason};
@@ -42,6 +42,7 @@ pub(crate) struct World {
     /// By its name, what an exporter remembers.
     exporters: Vec<(&'static str, BTreeMap<usize, Arc<Report>>)>,
     recorder: Recorder,
+    /// The metrics that are of interest; all of them if there is none.
     used: Vec<String>,
     mail_failures: f64,
 }
@@ -65,7 +66,19 @@ impl World {
         let used: BTreeSet<&str> = used.iter().flat_map(|text| rules::words(text, "scm_backup_")).collect();
         let used = used.into_iter().map(str::to_owned).collect();
         let recorder = Recorder::default();
-        Self { start, epoch: start, step, zone, events, targets, nodes, exporters, recorder, used, mail_failures: 0.0 }
+        Self {
+            start,
+            epoch: start,
+            step,
+            zone,
+            events,
+            targets,
+            nodes,
+            exporters,
+            recorder,
+            used,
+            mail_failures: 0.0,
+        }
     }
 
     /// Lives for a while and gives the series of all scrapes, the first of them at Prometheus' epoch.
@@ -78,6 +91,15 @@ impl World {
             }
         }
         promtool::Evaluation::new(self.step, self.recorder.into_series())
+    }
+
+    /// The names of all metrics that are scraped at a time.
+    pub(crate) fn metrics(mut self, at: i64) -> BTreeSet<String> {
+        self.used.clear();
+        self.live(at);
+        self.scrape(at);
+        let series = self.recorder.into_series().into_iter();
+        series.map(|(series, _)| series.split('{').next().unwrap_or_default().to_owned()).collect()
     }
 
     fn live(&mut self, at: i64) {
@@ -155,7 +177,7 @@ impl World {
 fn take(recorder: &mut Recorder, line: &str, own: &str, used: &[String], epoch: i64) {
     let (series, value) = line.rsplit_once(' ').unwrap();
     let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
-    if used.binary_search_by(|used| used.as_str().cmp(name)).is_err() {
+    if !used.is_empty() && used.binary_search_by(|used| used.as_str().cmp(name)).is_err() {
         return;
     }
     let value: f64 = value.parse().unwrap();
