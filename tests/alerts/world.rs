@@ -141,7 +141,7 @@ impl World {
                     Some(words) => Err(words[0].clone()),
                     None => node.listing(now, &self.events, self.start),
                 };
-                let mut failure = sees.as_ref().err().map(|reason| reason.clone());
+                let mut failure = sees.as_ref().err().cloned();
                 if let Ok(text) = &sees {
                     let (report, unreadable) = report(target, text, now);
                     failure = unreadable.then(|| "permission".to_owned());
