@@ -61,7 +61,7 @@ fn every_alert_says_all_that_a_mail_needs() {
             |key: &str| alert.annotations.get(key).unwrap_or_else(|| panic!("{name} has no {key}"));
         assert!(["critical", "warning", "none"].contains(&alert.severity()), "{name}");
         assert!(!annotation("summary").ends_with('.'), "{name}");
-        assert!(annotation("description").ends_with(['.', '}']), "{name}");
+        assert!(annotation("description").ends_with(['.', '?']), "{name}");
         assert_eq!(annotation("runbook_url"), &format!("alerts/runbooks/{name}.md"));
         let dashboard = annotation("dashboard");
         let hub = alert.annotations["description"].contains("$labels.hub");

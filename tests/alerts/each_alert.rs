@@ -11,6 +11,7 @@ use super::{promtool, rules};
 
 #[derive(Debug, Deserialize)]
 struct File {
+    evaluation_interval: String,
     tests: Vec<Test>,
 }
 
@@ -37,10 +38,10 @@ pub(crate) fn file_of(alert: &str) -> PathBuf {
     rules::directory().join(format!("tests/{alert}.yml"))
 }
 
-fn tests_of(alert: &str) -> Vec<Test> {
+fn tests_of(alert: &str) -> File {
     let file = file_of(alert);
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    serde_saphyr::from_str::<File>(&text).unwrap().tests
+    serde_saphyr::from_str(&text).unwrap()
 }
 
 /// The checks of one severity of an alert, as times and whether it is to fire, in each test.
@@ -50,7 +51,7 @@ fn courses(alert: &rules::Rule) -> Vec<Vec<(i64, bool)>> {
         let checks = test.alert_rule_test.iter().filter(|check| check.alertname == alert.name());
         checks.map(|check| (rules::seconds(&check.eval_time), check.exp_alerts.iter().any(is_it))).collect()
     };
-    tests_of(alert.name()).into_iter().map(course).collect()
+    tests_of(alert.name()).tests.into_iter().map(course).collect()
 }
 
 #[test]
@@ -84,11 +85,12 @@ fn every_alert_fires_past_its_limits_and_not_before_and_resolves() {
 #[test]
 fn every_alert_is_tested_just_under_its_limits_past_them_and_after() {
     for alert in rules::alerts() {
+        let interval = rules::seconds(&tests_of(alert.name()).evaluation_interval);
         let whole = |course: &Vec<(i64, bool)>| {
             assert!(course.is_sorted(), "{}: the checks are not in order", alert.name());
             let Some(first) = course.iter().position(|(_, fires)| *fires) else { return false };
-            // Not a minute before, and not for ever.
-            let before = first > 0 && course[first].0 - course[first - 1].0 <= 60;
+            // Not one evaluation before, and not for ever.
+            let before = first > 0 && course[first].0 - course[first - 1].0 <= interval;
             before && course[first..].iter().any(|(_, fires)| !fires)
         };
         assert!(courses(&alert).iter().any(whole), "{}, {}", alert.name(), alert.severity());
@@ -98,7 +100,7 @@ fn every_alert_is_tested_just_under_its_limits_past_them_and_after() {
 #[test]
 fn labels_in_annotations_are_those_that_the_expression_leaves() {
     for alert in rules::alerts() {
-        let tests = tests_of(alert.name());
+        let tests = tests_of(alert.name()).tests;
         let fired = tests.iter().flat_map(|test| &test.alert_rule_test).flat_map(|check| &check.exp_alerts);
         let fired: Vec<_> =
             fired.filter(|expected| expected.exp_labels["severity"] == alert.severity()).collect();

@@ -16,19 +16,19 @@ fn mutants(text: &str) -> Vec<(String, String, String)> {
         let name = rule["      - alert: ".len()..].lines().next().unwrap();
         let expr = rule.find("        expr:").unwrap();
         let expr = expr..rule.find("        labels:").unwrap();
-        // `>=` and `<=` are in none that alerts, but for the bound on stamps in ScmBackupNodeBehind.
         for (from, to) in [
             ("> ", ">= "),
             ("< ", ">= "),
             ("== 0", "!= 0"),
             ("== 1\n", "== 0\n"),
-            ("for: ", "for: 1"),
+            ("        for: ", "        for: 1"),
             ("unless on", "and on"),
         ] {
             let Some(at) = rule[expr.clone()].rfind(from).map(|at| at + expr.start) else { continue };
-            // An empty repo cannot shrink either way; zero over anything is no ratio that is compared.
             let mutant = format!("{}{to}{}", &rule[..at], &rule[at + from.len()..]);
-            let whole = format!("{}{mutant}{}", &text[..*start], &text[end..]);
+            // Of the other rules only those that record, which are the first.
+            let mutant = mutant.split("  - name: ").next().unwrap();
+            let whole = format!("{}{mutant}", &text[..starts[0]]);
             mutants.push((name.to_owned(), format!("{from:?} to {to:?}"), whole));
         }
     }
