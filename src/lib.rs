@@ -13,6 +13,7 @@ pub mod report;
 pub mod verdict;
 
 pub mod human;
+pub mod alertmanager;
 pub mod metrics;
 pub mod table;
 
