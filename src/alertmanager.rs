@@ -92,8 +92,11 @@ pub fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, Mail
         return Err(MailError::HalfALogin);
     }
     let everybody: BTreeSet<&String> = inventory.hubs.values().flat_map(|hub| &hub.email).collect();
-    let default_to: Vec<&String> =
-        if mail.default_to.is_empty() { everybody.iter().copied().collect() } else { mail.default_to.iter().collect() };
+    let default_to: Vec<&String> = if mail.default_to.is_empty() {
+        everybody.iter().copied().collect()
+    } else {
+        mail.default_to.iter().collect()
+    };
     if default_to.is_empty() {
         return Err(MailError::Nobody);
     }
@@ -106,13 +109,21 @@ pub fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, Mail
     for hub in inventory.hubs.values() {
         if hub.email.is_empty() {
             let to = default_to.iter().map(|to| to.as_str()).collect::<Vec<_>>().join(", ");
-            warnings.push(format!("hub {} has no `email`: its mail goes to the default receiver ({to})", hub.name));
+            warnings.push(format!(
+                "hub {} has no `email`: its mail goes to the default receiver ({to})",
+                hub.name
+            ));
         } else {
             routes.push(Route::of_hub(hub));
             receivers.push(Receiver::new(&receiver_name(hub), &hub.email));
         }
     }
-    let config = Config { global: Global::new(mail), templates: [&mail.templates_file], route: Route::root(routes), receivers };
+    let config = Config {
+        global: Global::new(mail),
+        templates: [&mail.templates_file],
+        route: Route::root(routes),
+        receivers,
+    };
     let yaml = serde_saphyr::to_string(&config).map_err(|error| MailError::Yaml(error.to_string()))?;
     let mut text = String::from(
         "# Made by `scm-backup-exporter alertmanager-config` from the hubs' `email`; make it anew when they change.\n\

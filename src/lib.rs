@@ -12,8 +12,8 @@ pub mod listing;
 pub mod report;
 pub mod verdict;
 
-pub mod human;
 pub mod alertmanager;
+pub mod human;
 pub mod metrics;
 pub mod table;
 
