@@ -26,11 +26,13 @@ const GROUP_WAIT: &str = "2m";
 /// How long after a mail the next one may come with what is new or over.
 const GROUP_INTERVAL: &str = "30m";
 
-/// How often a mail comes again while nothing changes: once for each nightly backup.
-const REPEAT_INTERVAL: &str = "24h";
+/// How often a mail comes again while nothing changes: once for each nightly backup. Alertmanager looks every
+/// [`GROUP_INTERVAL`] whether *more* than this has passed since it had sent the last, so that with 24 hours each mail
+/// would come half an hour later than the day before.
+const REPEAT_INTERVAL: &str = "23h45m";
 
-/// How often the sign of life comes.
-const HEARTBEAT_INTERVAL: &str = "7d";
+/// How often the sign of life comes: once a week, for the same reason.
+const HEARTBEAT_INTERVAL: &str = "6d23h45m";
 
 /// How the mail is sent, and what its links lead to.
 #[derive(Debug, Clone)]
@@ -51,7 +53,7 @@ pub struct Mail {
     pub templates_file: String,
 }
 
-/// Addresses that the links in the mails begin with; empty leaves the links out.
+/// Addresses that the links in the mails begin with; without one the mails show a bare path.
 #[derive(Debug, Clone, Default)]
 pub struct Links {
     /// Of Grafana, as `https://grafana.example.org`.
@@ -103,8 +105,10 @@ pub fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, Mail
     let heartbeat_to: BTreeSet<&String> = everybody.into_iter().chain(default_to.iter().copied()).collect();
 
     let mut warnings = Vec::new();
-    let mut receivers =
-        vec![Receiver::new(DEFAULT_RECEIVER, &default_to), Receiver::new(HEARTBEAT_RECEIVER, heartbeat_to)];
+    let mut receivers = vec![
+        Receiver::new(DEFAULT_RECEIVER, default_to.iter().copied()),
+        Receiver::new(HEARTBEAT_RECEIVER, heartbeat_to),
+    ];
     let mut routes = vec![Route::heartbeat()];
     for hub in inventory.hubs.values() {
         if hub.email.is_empty() {
@@ -121,14 +125,16 @@ pub fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, Mail
     let config = Config {
         global: Global::new(mail),
         templates: [&mail.templates_file],
-        route: Route::root(routes),
+        route: Route::root(Route::ours(routes)),
         receivers,
     };
     let yaml = serde_saphyr::to_string(&config).map_err(|error| MailError::Yaml(error.to_string()))?;
     let mut text = String::from(
         "# Made by `scm-backup-exporter alertmanager-config` from the hubs' `email`; make it anew when they change.\n\
-         # Run Alertmanager with --data.retention=240h: it forgets what it has mailed after its retention (120h unless\n\
-         # set), and the weekly sign of life would come every five days.\n",
+         # Run Alertmanager with --data.retention=240h: what it has mailed it forgets after its retention, 120h unless\n\
+         # set, and the weekly sign of life would come every five days.\n\
+         # To join it to a configuration of yours, take over the route below, the receivers, the templates, and the\n\
+         # inhibit_rules.\n",
     );
     text.push_str(&yaml);
     if !yaml.ends_with('\n') {
@@ -157,7 +163,11 @@ pub fn templates(links: &Links) -> String {
     }
     if let Some(address) = &links.grafana {
         define("dashboards", "", &base(address));
-        define("html.dashboard", "", "{{ template \"scm_backup.html.dashboard.link\" . }}");
+        define(
+            "html.dashboard",
+            "{{ template \"scm_backup.html.dashboard.path\" . }}",
+            "{{ template \"scm_backup.html.dashboard.link\" . }}",
+        );
     }
     text
 }
@@ -174,41 +184,43 @@ fn literal(text: &str) -> String {
 
 #[derive(Debug, Serialize)]
 struct Config<'a> {
-    global: Global<'a>,
+    global: Global,
     templates: [&'a String; 1],
     route: Route,
     receivers: Vec<Receiver>,
 }
 
 #[derive(Debug, Serialize)]
-struct Global<'a> {
-    smtp_smarthost: &'a str,
-    smtp_from: &'a str,
+struct Global {
+    smtp_smarthost: String,
+    smtp_from: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    smtp_auth_username: Option<&'a str>,
+    smtp_auth_username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    smtp_auth_password_file: Option<&'a str>,
+    smtp_auth_password_file: Option<String>,
     smtp_require_tls: bool,
 }
 
-impl<'a> Global<'a> {
-    fn new(mail: &'a Mail) -> Self {
+impl Global {
+    fn new(mail: &Mail) -> Self {
         Self {
-            smtp_smarthost: &mail.smarthost,
-            smtp_from: &mail.from,
-            smtp_auth_username: mail.auth_username.as_deref(),
-            smtp_auth_password_file: mail.auth_password_file.as_deref(),
+            smtp_smarthost: mail.smarthost.clone(),
+            // A template, too.
+            smtp_from: literal(&mail.from),
+            smtp_auth_username: mail.auth_username.clone(),
+            smtp_auth_password_file: mail.auth_password_file.clone(),
             smtp_require_tls: mail.require_tls,
         }
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Route {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     matchers: Vec<String>,
     receiver: String,
-    group_by: [&'static str; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    group_by: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group_wait: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,42 +232,40 @@ struct Route {
 }
 
 impl Route {
-    fn to(receiver: impl Into<String>) -> Self {
-        Self {
-            matchers: Vec::new(),
-            receiver: receiver.into(),
-            group_by: ["hub"],
-            group_wait: None,
-            group_interval: None,
-            repeat_interval: None,
-            routes: Vec::new(),
-        }
+    /// Where every alert comes in; another configuration has its own.
+    fn root(ours: Self) -> Self {
+        Self { receiver: DEFAULT_RECEIVER.to_owned(), routes: vec![ours], ..Self::default() }
     }
 
-    fn root(routes: Vec<Self>) -> Self {
+    /// Everything of ours, complete in itself.
+    fn ours(routes: Vec<Self>) -> Self {
         Self {
+            matchers: vec!["alertname=~\"ScmBackup.+\"".to_owned()],
+            receiver: DEFAULT_RECEIVER.to_owned(),
+            group_by: vec!["hub"],
             group_wait: Some(GROUP_WAIT),
             group_interval: Some(GROUP_INTERVAL),
             repeat_interval: Some(REPEAT_INTERVAL),
             routes,
-            ..Self::to(DEFAULT_RECEIVER)
         }
     }
 
     fn heartbeat() -> Self {
         Self {
             matchers: vec![matcher("alertname", "ScmBackupHeartbeat")],
-            group_by: ["alertname"],
+            receiver: HEARTBEAT_RECEIVER.to_owned(),
+            group_by: vec!["alertname"],
             repeat_interval: Some(HEARTBEAT_INTERVAL),
-            ..Self::to(HEARTBEAT_RECEIVER)
+            ..Self::default()
         }
     }
 
     fn of_hub(hub: &Hub) -> Self {
-        Self { matchers: vec![matcher("hub", &hub.name)], ..Self::to(receiver_name(hub)) }
+        Self { matchers: vec![matcher("hub", &hub.name)], receiver: receiver_name(hub), ..Self::default() }
     }
 }
 
+/// The value is quoted as Alertmanager unquotes it.
 fn matcher(label: &str, value: &str) -> String {
     format!("{label}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
@@ -279,6 +289,9 @@ struct Email {
 struct Headers {
     #[serde(rename = "Subject")]
     subject: &'static str,
+    /// So that nobody's absence answers.
+    #[serde(rename = "Auto-Submitted")]
+    auto_submitted: &'static str,
 }
 
 impl Receiver {
@@ -287,7 +300,10 @@ impl Receiver {
         let email = |to: &str| Email {
             to: literal(to),
             send_resolved: name != HEARTBEAT_RECEIVER,
-            headers: Headers { subject: "{{ template \"scm_backup.subject\" . }}" },
+            headers: Headers {
+                subject: "{{ template \"scm_backup.subject\" . }}",
+                auto_submitted: "auto-generated",
+            },
             html: "{{ template \"scm_backup.html\" . }}",
             text: "{{ template \"scm_backup.text\" . }}",
         };

@@ -12,6 +12,7 @@ pub mod client;
 pub mod demo;
 pub mod dropbear;
 pub mod exporter;
+pub mod haste;
 pub mod http;
 pub mod login;
 pub mod poll;
