@@ -94,11 +94,9 @@ pub fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, Mail
         return Err(MailError::HalfALogin);
     }
     let everybody: BTreeSet<&String> = inventory.hubs.values().flat_map(|hub| &hub.email).collect();
-    let default_to: Vec<&String> = if mail.default_to.is_empty() {
-        everybody.iter().copied().collect()
-    } else {
-        mail.default_to.iter().collect()
-    };
+    // A set: named twice is still one mail.
+    let default_to: BTreeSet<&String> =
+        if mail.default_to.is_empty() { everybody.clone() } else { mail.default_to.iter().collect() };
     if default_to.is_empty() {
         return Err(MailError::Nobody);
     }

@@ -1,0 +1,381 @@
+//! The Alertmanager configuration and the mail templates, judged by amtool.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testbed::alertmanager::{self, Kind, check_config, receivers};
+
+/// Names that a configuration file, a matcher or a template could trip over.
+const ODD_HUBS: [&str; 9] = ["C2", "a\"b", "{{x}}", "a'b", "日本", "a,b", "{a}", "a#b", "*&!%|>@`"];
+
+/// One alert of each kind: with a repo, with a node, with a hub only.
+const ALERTS: [&str; 3] = ["ScmBackupTooOld", "ScmBackupNodeUnreachable", "ScmBackupLockStale"];
+
+struct Files {
+    directory: TempDir,
+}
+
+impl Files {
+    fn new(config: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("config.ini"), config).unwrap();
+        Self { directory }
+    }
+
+    /// Hubs of these names, each with these addresses.
+    fn hubs(hubs: &[(&str, &str)]) -> Self {
+        let mut config = "[HUB]\n".to_owned();
+        for (hub, _) in hubs {
+            config += &format!("{hub} = N1\n");
+        }
+        for (hub, email) in hubs {
+            config += &format!("[hub {hub}]\nsrvnode = srv\n");
+            if !email.is_empty() {
+                config += &format!("email = {email}\n");
+            }
+        }
+        Self::new(&config)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scm-backup-exporter"));
+        command.arg("--config.file").arg(self.path("config.ini")).arg("alertmanager-config");
+        command.args(arguments).output().unwrap()
+    }
+
+    /// The configuration's file, accepted by amtool, and the warnings.
+    #[track_caller]
+    fn printed(&self, arguments: &[&str]) -> (PathBuf, String) {
+        let templates = self.templates(&[]);
+        let mut all = vec![
+            "--smtp.smarthost=localhost:2525",
+            "--smtp.from=backup@example.org",
+            "--mail.templates-file",
+            templates.to_str().unwrap(),
+        ];
+        all.extend(arguments);
+        let output = self.run(&all);
+        let warnings = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{warnings}");
+        let path = self.path("alertmanager.yml");
+        fs::write(&path, &output.stdout).unwrap();
+        check_config(&path).unwrap();
+        (path, warnings)
+    }
+
+    fn templates(&self, arguments: &[&str]) -> PathBuf {
+        let mut all = vec!["--templates"];
+        all.extend(arguments);
+        let path = self.path("scm-backup.tmpl");
+        fs::write(&path, self.run(&all).stdout).unwrap();
+        path
+    }
+
+    /// Exit status and what is said of a command line that is refused.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let mut all = vec!["--smtp.smarthost=localhost:25", "--smtp.from=backup@example.org"];
+        all.extend(arguments);
+        let output = self.run(&all);
+        assert!(!output.status.success(), "{all:?} is accepted");
+        assert!(output.stdout.is_empty());
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[test]
+fn hub_of_any_name_gets_its_own_mail_and_no_other() {
+    let hubs: Vec<(&str, String)> =
+        ODD_HUBS.iter().zip(1..).map(|(hub, nth)| (*hub, format!("h{nth}@example.org"))).collect();
+    let named: Vec<(&str, &str)> = hubs.iter().map(|(hub, email)| (*hub, email.as_str())).collect();
+    let files = Files::hubs(&named);
+    let (config, warnings) = files.printed(&[]);
+    assert_eq!(warnings, "");
+    for (hub, email) in &hubs {
+        for alert in ALERTS {
+            let labels = [("alertname", alert), ("hub", *hub), ("node", "N1"), ("severity", "critical")];
+            assert_eq!(receivers(&config, &labels).unwrap(), format!("scm-backup hub {hub}"));
+        }
+        assert_eq!(fs::read_to_string(&config).unwrap().matches(email.as_str()).count(), 3, "{email}");
+    }
+    let of = |labels: &[(&str, &str)]| receivers(&config, labels).unwrap();
+    assert_eq!(of(&[("alertname", "ScmBackupExporterAbsent")]), "scm-backup default");
+    assert_eq!(of(&[("alertname", "ScmBackupTooOld"), ("hub", "C")]), "scm-backup default");
+    assert_eq!(of(&[("alertname", "ScmBackupHeartbeat")]), "scm-backup heartbeat");
+    assert_eq!(of(&[("alertname", "Another"), ("hub", "C2")]), "scm-backup default");
+}
+
+#[test]
+fn two_hubs_with_one_address_have_a_receiver_each() {
+    let files = Files::hubs(&[("A", "a@example.org"), ("B", "a@example.org b@example.org")]);
+    let (config, _) = files.printed(&[]);
+    let of = |hub| receivers(&config, &[("alertname", "ScmBackupMissing"), ("hub", hub)]).unwrap();
+    assert_eq!((of("A"), of("B")), ("scm-backup hub A".into(), "scm-backup hub B".into()));
+    let text = fs::read_to_string(&config).unwrap();
+    // Its hubs', and once each as default and for the sign of life.
+    assert_eq!(text.matches("to: a@example.org").count(), 4, "{text}");
+    assert_eq!(text.matches("to: b@example.org").count(), 3, "{text}");
+}
+
+#[test]
+fn hub_without_addresses_goes_to_the_default_and_a_warning_says_so() {
+    let files = Files::hubs(&[("A", "a@example.org"), ("B", "")]);
+    let arguments = ["--mail.default-to=d@example.org", "--mail.default-to=d@example.org"];
+    let (config, warnings) = files.printed(&arguments);
+    assert_eq!(
+        warnings,
+        "warning: hub B has no `email`: its mail goes to the default receiver (d@example.org)\n"
+    );
+    assert_eq!(
+        receivers(&config, &[("alertname", "ScmBackupMissing"), ("hub", "B")]).unwrap(),
+        "scm-backup default"
+    );
+    let text = fs::read_to_string(&config).unwrap();
+    assert_eq!(text.matches("to: d@example.org").count(), 2, "named twice, one mail each:\n{text}");
+}
+
+#[test]
+fn without_any_address_there_is_no_configuration() {
+    let files = Files::hubs(&[("A", "")]);
+    let said = files.refused(&[]);
+    assert!(said.starts_with("error: nobody would get any mail: set `email`"), "{said}");
+}
+
+#[test]
+fn login_goes_by_a_file_and_tls_is_on_unless_switched_off() {
+    let files = Files::hubs(&[("A", "a@example.org")]);
+    let login = ["--smtp.auth-username=us{{er", "--smtp.auth-password-file=/etc/smtp.password"];
+    let (config, _) = files.printed(&login);
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(text.contains("smtp_auth_password_file: /etc/smtp.password\n"), "{text}");
+    assert!(text.contains("smtp_require_tls: true\n"), "{text}");
+    let (config, _) = files.printed(&["--smtp.require-tls=false"]);
+    assert!(fs::read_to_string(config).unwrap().contains("smtp_require_tls: false\n"));
+    assert!(files.refused(&login[..1]).contains("go together"));
+}
+
+#[test]
+fn addresses_and_servers_that_are_none_are_refused() {
+    let files = Files::hubs(&[("A", "a@example.org")]);
+    for bad in ["nobody", "a b@c", "a@b@c", "a..b@c", "A <a@b>", "a@b,c@d", "a@b\nTo: c@d"] {
+        let default = format!("--mail.default-to={bad}");
+        assert!(files.refused(&[&default]).contains("is not a mail address"), "{bad}");
+        let from = ["--smtp.smarthost=localhost:25", "--smtp.from", bad];
+        let output = files.run(&from);
+        assert_eq!(output.status.code(), Some(64), "{bad}");
+    }
+    for bad in ["localhost", "localhost:", "localhost:0", ":25", "a:b:25", "[::1:25", "a b:25", "a:99999"] {
+        let output = files.run(&["--smtp.from=a@b", "--smtp.smarthost", bad]);
+        assert_eq!(output.status.code(), Some(64), "{bad}");
+    }
+    let (_, _) = files.printed(&["--mail.default-to=x{{y@example.org"]);
+    let (_, _) = Files::hubs(&[("A", "ü{{x}}@example.org")]).printed(&[]);
+}
+
+#[test]
+fn server_by_its_ipv6_address_is_accepted_by_alertmanager() {
+    let files = Files::hubs(&[("A", "a@example.org")]);
+    let output = files.run(&["--smtp.from=a@b", "--smtp.smarthost=[::1]:25"]);
+    let path = files.path("alertmanager.yml");
+    fs::write(&path, &output.stdout).unwrap();
+    check_config(&path).unwrap();
+}
+
+#[test]
+fn address_of_links_is_that_of_a_page() {
+    let files = Files::hubs(&[("A", "a@example.org")]);
+    for bad in ["grafana", "javascript:alert(1)", "ftp://x", "http://x y"] {
+        let output = files.run(&["--templates", "--mail.grafana-url", bad]);
+        assert_eq!(output.status.code(), Some(64), "{bad}");
+    }
+}
+
+/// An alert as a template sees it.
+fn alert(status: &str, name: &str, labels: &Value, annotations: &Value) -> Value {
+    let mut labels = labels.clone();
+    labels["alertname"] = json!(name);
+    json!({
+        "status": status, "labels": labels, "annotations": annotations, "generatorURL": "", "fingerprint": "f",
+        "startsAt": "2026-11-22T03:10:00Z",
+        "endsAt": if status == "resolved" { "2026-11-22T09:40:00Z" } else { "0001-01-01T00:00:00Z" },
+    })
+}
+
+/// One about a repo of hub C2, as the rules word it.
+fn about(status: &str, repo: &str) -> Value {
+    let labels = json!({"hub": "C2", "node": "H1", "repo": repo, "severity": "critical"});
+    let annotations = json!({
+        "summary": format!("{repo} on H1 too old"),
+        "description": format!("The newest backup of {repo} (hub C2) on node H1 is 12d 3h 4m 5s old; it may be 1d 2h 0m 0s."),
+        "runbook_url": "alerts/runbooks/ScmBackupTooOld.md",
+        "dashboard": "d/scm-backup-hub?var-hub=C2",
+        "age": "12d 3h", "size": "1.425 GiB", "previous_size": "1.423 GiB", "held": "7",
+        "nodes": "C: 6 ok, 2 alarm; H1: 8 alarm",
+        "report_url": "http://report.example.org/cms01/", "message": "a remark & more",
+    });
+    alert(status, "ScmBackupTooOld", &labels, &annotations)
+}
+
+fn notification(hub: &str, alerts: &[Value]) -> Value {
+    let group = if hub.is_empty() { json!({}) } else { json!({ "hub": hub }) };
+    json!({
+        "receiver": "r", "status": "firing", "alerts": alerts, "groupLabels": group, "commonLabels": {},
+        "commonAnnotations": {}, "externalURL": "http://alertmanager",
+    })
+}
+
+/// Subject, text and HTML of a notification's mail.
+#[track_caller]
+fn mail(templates: &[&str], data: &Value) -> [String; 3] {
+    let files = Files::hubs(&[("A", "a@example.org")]);
+    let path = files.templates(templates);
+    [("subject", Kind::Text), ("text", Kind::Text), ("html", Kind::Html)]
+        .map(|(name, kind)| alertmanager::render(&path, &format!("scm_backup.{name}"), kind, data).unwrap())
+}
+
+#[test]
+fn mail_tells_hub_conclusion_ages_sizes_and_what_to_do() {
+    let missing = alert(
+        "firing",
+        "ScmBackupMissing",
+        &json!({"hub": "C2", "node": "C", "repo": "tracs/x", "severity": "warning"}),
+        &json!({"summary": "tracs/x on C missing", "description": "None is held."}),
+    );
+    let links = [
+        "--mail.grafana-url=https://grafana.example.org/",
+        "--mail.documentation-url=https://doc.example.org/x",
+    ];
+    // The warning comes first, and is told last.
+    let [subject, text, html] = mail(&links, &notification("C2", &[missing, about("firing", "tracs/env")]));
+    assert_eq!(
+        subject,
+        "[scm-backup] hub C2: 1 alarm, 1 warning (tracs/env on H1 too old, tracs/x on C missing)"
+    );
+    assert_eq!(
+        text,
+        "hub C2: 1 alarm, 1 warning
+On node C: 6 ok, 2 alarm; H1: 8 alarm
+a remark & more
+
+state  what                                                age         size
+ALARM  tracs/env on H1 too old                          12d 3h    1.425 GiB
+warn   tracs/x on C missing                                  -            -
+
+ALARM: tracs/env on H1 too old
+  The newest backup of tracs/env (hub C2) on node H1 is 12d 3h 4m 5s old; it
+  may be 1d 2h 0m 0s.
+  newest: 1.425 GiB (before: 1.423 GiB), 12d 3h old, 7 held
+  since 2026-11-22 03:10 UTC
+  look:  scm-backup-exporter probe C2 H1
+  to do: https://doc.example.org/x/alerts/runbooks/ScmBackupTooOld.md
+
+warn: tracs/x on C missing
+  None is held.
+  since 2026-11-22 03:10 UTC
+  look:  scm-backup-exporter probe C2 C
+
+Dashboard: https://grafana.example.org/d/scm-backup-hub?var-hub=C2
+Report:    http://report.example.org/cms01/
+"
+    );
+    for part in [
+        "<a href=\"https://grafana.example.org/d/scm-backup-hub?var-hub=C2\"",
+        "<a href=\"https://doc.example.org/x/alerts/runbooks/ScmBackupTooOld.md\"",
+        "<a href=\"http://report.example.org/cms01/\"",
+        "a remark &amp; more",
+        ">12d 3h</td>",
+        ">1.425 GiB</td>",
+        "scm-backup-exporter probe C2 H1</code>",
+    ] {
+        assert!(html.contains(part), "no {part} in:\n{html}");
+    }
+}
+
+#[test]
+fn resolved_mail_says_so_and_tells_no_age_of_then() {
+    let [subject, text, html] = mail(&[], &notification("C2", &[about("resolved", "tracs/env")]));
+    assert_eq!(subject, "[scm-backup] hub C2: resolved (tracs/env on H1 too old)");
+    assert!(text.contains("All of it is over:\n\nresolved: tracs/env on H1 too old\n  since 2026-11-22 03:10 UTC, until 2026-11-22 09:40 UTC\n"), "{text}");
+    for part in [&text, &html] {
+        assert!(!part.contains("12d") && !part.contains("8 alarm") && part.contains("resolved"), "{part}");
+    }
+    let both = notification("C2", &[about("firing", "svn/env"), about("resolved", "tracs/env")]);
+    let [subject, text, _] = mail(&[], &both);
+    assert_eq!(subject, "[scm-backup] hub C2: 1 alarm (svn/env on H1 too old)");
+    assert!(text.contains("\n\nNo longer so:\n\nresolved: tracs/env on H1 too old\n"), "{text}");
+}
+
+#[test]
+fn subject_of_many_alerts_stays_short_and_one_line() {
+    let many: Vec<Value> =
+        (0..60).map(|nth| about("firing", &format!("tracs/a\nrather\tlong-name-{nth}"))).collect();
+    let [subject, text, _] = mail(&[], &notification(&format!("hub\r\n{}", "x".repeat(80)), &many));
+    assert!(subject.chars().count() <= 160 && !subject.contains(char::is_control), "{subject:?}");
+    let [subject, ..] = mail(&[], &notification("C2", &many));
+    assert!(
+        subject.starts_with("[scm-backup] hub C2: 60 alarms (tracs/a rather long-name-0 on H1 too old, ")
+    );
+    assert!(subject.ends_with("…)") && subject.chars().count() <= 120, "{subject:?}");
+    let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+    assert!(longest <= 78 + "hub ".len(), "{longest} columns:\n{text}");
+}
+
+#[test]
+fn labels_are_escaped_in_html_and_quoted_in_the_command() {
+    let labels = json!({"hub": "a\"b", "node": "it's", "repo": "<script>x</script>", "severity": "critical"});
+    let annotations = json!({
+        "summary": "<script>x</script> on it's missing",
+        "description": "<img src=x onerror=y>",
+        "report_url": "javascript:alert(1)",
+        "message": "{{ .Labels }}</p><script>",
+        "nodes": "<b>",
+    });
+    let data =
+        notification("<script>x</script>", &[alert("firing", "ScmBackupMissing", &labels, &annotations)]);
+    let [_, text, html] = mail(&[], &data);
+    for bad in ["<script", "<img", "<b>on", "<b></p>", "javascript:alert"] {
+        assert!(!html.contains(bad), "{bad} in:\n{html}");
+    }
+    assert!(html.contains("&lt;script&gt;x&lt;/script&gt; on it&#39;s missing"), "{html}");
+    assert!(text.contains("  look:  scm-backup-exporter probe 'a\"b' 'it'\\''s'\n"), "{text}");
+}
+
+#[test]
+fn alert_without_hub_severity_or_annotations_is_still_told() {
+    let data = notification("", &[alert("firing", "Odd", &json!({}), &json!({}))]);
+    let [subject, text, html] = mail(&[], &data);
+    assert_eq!(subject, "[scm-backup] the monitoring itself: 1 warning (Odd)");
+    assert!(
+        text.contains("\nwarn   Odd  ") && text.contains("look:  scm-backup-exporter check --live\n"),
+        "{text}"
+    );
+    for part in [subject, text, html] {
+        assert!(!part.contains("no value") && !part.contains("nil"), "{part}");
+    }
+}
+
+#[test]
+fn sign_of_life_is_no_alarm() {
+    let annotations = json!({
+        "description": "This mail comes once a week.", "summary": "s", "nodes": "C (hub C2): 6 ok",
+        "dashboard": "d/scm-backup-hubs",
+    });
+    let data = notification(
+        "",
+        &[alert("firing", "ScmBackupHeartbeat", &json!({"severity": "none"}), &annotations)],
+    );
+    let [subject, text, html] = mail(&[], &data);
+    assert_eq!(subject, "[scm-backup] the backups are being watched: the weekly sign of life");
+    assert_eq!(
+        text,
+        "The backups are being watched.\n\nThis mail comes once a week.\nOn node C (hub C2): 6 ok\n\nDashboard: d/scm-backup-hubs\n"
+    );
+    assert!(html.contains("This mail comes once a week.") && !html.contains("warning"), "{html}");
+}
