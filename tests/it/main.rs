@@ -4,6 +4,6 @@
 mod world;
 
 mod by_hand;
-
+mod mail;
 mod scrape;
 mod sessions;

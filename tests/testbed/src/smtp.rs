@@ -122,9 +122,15 @@ pub fn read(file: &Path) -> Result<Mail> {
     let bytes = fs::read(file)?;
     let mail = mailparse::parse_mail(&bytes).with_context(|| format!("{} is no mail", file.display()))?;
     let header = |name: &str| mail.headers.get_first_value(name).unwrap_or_default();
-    let part = |kind: &str| match part(&mail, kind) {
-        Some(part) => part.get_body().with_context(|| format!("the {kind} of {}", file.display())),
-        None => Ok(String::new()),
+    let part = |kind: &str| -> Result<String> {
+        match part(&mail, kind) {
+            // Lines end on the way in CR LF.
+            Some(part) => Ok(part
+                .get_body()
+                .with_context(|| format!("the {kind} of {}", file.display()))?
+                .replace("\r\n", "\n")),
+            None => Ok(String::new()),
+        }
     };
     Ok(Mail {
         // aiosmtpd notes whom the dialogue named.
