@@ -52,4 +52,5 @@ deny: ## licences, advisories and sources of the dependencies, as deny.toml says
 install: ## the program, in release mode, into $(PREFIX)/bin, and the systemd unit beside it
 	$(CARGO) build --locked --release --bin scm-backup-exporter
 	install -D -m 755 $(TARGET)/release/scm-backup-exporter $(DESTDIR)$(PREFIX)/bin/scm-backup-exporter
-	install -D -m 644 deploy/scm-backup-exporter.service $(DESTDIR)$(PREFIX)/lib/systemd/system/scm-backup-exporter.service
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' deploy/scm-backup-exporter.service \
+	    | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/scm-backup-exporter.service

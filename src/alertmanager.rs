@@ -1,6 +1,6 @@
 //! The Alertmanager configuration that mails what concerns a hub to the addresses of that hub.
 //!
-//! This is the only place that knows YAML. It is pure: an inventory and settings in, text out.
+//! This is the only place that writes YAML. It is pure: an inventory and settings in, text out.
 
 use std::collections::BTreeSet;
 

@@ -8,10 +8,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use scm_backup_exporter::inventory::{Connection, HostKeyChecking, Limits, Target};
-use scm_backup_exporter::listing::{Begin, End, Method, Record};
+use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::report::Builder;
 
 const MEBIBYTE: u64 = 1 << 20;
+const TARBALLS: u64 = 1_000_000;
+
+/// What a pipe gives at once.
+const CHUNK: usize = 64 * 1024;
+
+const MARK: &str = "scm-backup-listing 1 ab12";
 
 /// The most memory this process ever had resident, in bytes.
 fn peak() -> u64 {
@@ -50,35 +56,28 @@ fn target() -> Target {
 
 #[test]
 fn a_million_tarballs_take_less_than_32_mebibytes() {
+    let mut parser = Parser::new("ab12");
     let mut builder = Builder::new(Arc::new(target()));
+    let mut text = Vec::with_capacity(2 * CHUNK);
     let before = peak();
-    let begin = Begin {
-        method: Method::Printf,
-        reads_sidecars: true,
-        bounded: true,
-        epoch: 1_352_822_400,
-        utc_offset: 0,
-    };
-    builder.record(Record::Begin(begin));
-    let mut path = Vec::new();
-    for repo in 0..100 {
-        for n in 0..10_000 {
-            let (day, hour, minute) = (n / 500 % 28 + 1, n / 60 % 24, n % 60);
-            path.clear();
-            write!(path, "svn/repo{repo}/2012/11/{day:02}/{hour:02}{minute:02}00/repo{repo}-{n}.tar.gz")
-                .unwrap();
-            builder.record(Record::Tarball { size: 5, mtime: 1_352_822_400, path: &path });
-            path.extend_from_slice(b".dna");
-            builder.record(Record::Sidecar {
-                size: 70,
-                mtime: 0,
-                path: &path,
-                content: Some(b"{'size': 5L}"),
-            });
+    writeln!(text, "{MARK} BEGIN list=printf awk=yes bounded=yes epoch=1352822400 utc=+0000").unwrap();
+    // Repo by repo, and then all in turn, with names that grow.
+    for n in 0..TARBALLS {
+        let (repo, night) = if n < TARBALLS / 2 { (n / 5_000, n % 5_000) } else { (n % 100, n / 100) };
+        let (day, hour, minute) = (night / 500 % 28 + 1, night / 60 % 24, night % 60);
+        let path =
+            format!("svn/repo{repo}/2012/11/{day:02}/{hour:02}{minute:02}00/repo{repo}-{night}.tar.gz");
+        writeln!(text, "F 5 1352822400 {path}\nD 12 0 12 {{'size': 5L}} {path}.dna").unwrap();
+        if text.len() >= CHUNK {
+            parser.push(&text, &mut |record| builder.record(record)).unwrap();
+            text.clear();
         }
     }
-    let report = builder.finish(End::default(), Timestamp::UNIX_EPOCH).unwrap();
+    writeln!(text, "N {}", 2 * TARBALLS).unwrap();
+    writeln!(text, "\n{MARK} END find=0 awk=0 denied=0 vanished=0 other=0").unwrap();
+    parser.push(&text, &mut |record| builder.record(record)).unwrap();
+    let report = builder.finish(parser.finish().unwrap(), Timestamp::UNIX_EPOCH).unwrap();
     let extra = peak() - before;
-    assert_eq!((report.records, report.repos.len()), (1_000_000, 100));
+    assert_eq!((report.records, report.repos.len()), (TARBALLS, 100));
     assert!(extra < 32 * MEBIBYTE, "{} MiB more", extra / MEBIBYTE);
 }

@@ -47,9 +47,10 @@ struct Common {
         default_value = "/etc/scm-backup-exporter/config.ini"
     )]
     config_files: Vec<PathBuf>,
-    /// Least severe messages to log: error, warn, info, debug, trace, or a filter as for the tracing library
-    #[arg(long = "log.level", value_name = "LEVEL", global = true, default_value = "info")]
-    log_level: String,
+    /// Least severe messages to log: error, warn, info, debug, trace, or a filter as for the tracing library; by
+    /// default info when serving, and error in subcommands, which say themselves what they found
+    #[arg(long = "log.level", value_name = "LEVEL", global = true)]
+    log_level: Option<String>,
     /// How messages are written on standard error
     #[arg(long = "log.format", value_name = "FORMAT", global = true, value_enum, default_value_t)]
     log_format: logging::LogFormat,
@@ -106,8 +107,10 @@ enum Output {
 
 /// Runs what the command line asks for.
 pub fn run(cli: Cli) -> ExitCode {
-    if let Err(error) = logging::init(&cli.common.log_level, cli.common.log_format) {
-        eprintln!("error: --log.level {:?}: {error}", cli.common.log_level);
+    let usual = if cli.command.is_none() { "info" } else { "error" };
+    let level = cli.common.log_level.as_deref().unwrap_or(usual);
+    if let Err(error) = logging::init(level, cli.common.log_format) {
+        eprintln!("error: --log.level {level:?}: {error}");
         return ExitCode::from(USAGE);
     }
     let files = cli.common.config_files;

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exporter::Exporter;
-use crate::http::{self, Site};
+use crate::http::{self, Site, WebConfig};
 use crate::probe::runtime_dir::RuntimeDir;
 
 /// Flags of the server.
@@ -19,6 +19,9 @@ pub(super) struct Flags {
     /// Address to listen on; give it again to listen on several
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10222")]
     listen_addresses: Vec<String>,
+    /// Web configuration file, as Prometheus takes it: TLS and users
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config: Option<PathBuf>,
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     telemetry_path: String,
@@ -45,6 +48,10 @@ pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
         Ok(loaded) => loaded,
         Err(faults) => return super::fail(format_args!("the configuration has faults\n{faults}"), 1),
     };
+    let protection = match flags.web_config.as_deref().map(WebConfig::load).transpose() {
+        Ok(protection) => protection.unwrap_or_default(),
+        Err(error) => return super::fail(chain(&error), 1),
+    };
     let dir = match RuntimeDir::create() {
         Ok(dir) => dir,
         Err(error) => return super::fail(error, 1),
@@ -55,10 +62,10 @@ pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return super::fail(error, 1),
     };
-    runtime.block_on(serve(exporter, flags))
+    runtime.block_on(serve(exporter, flags, protection))
 }
 
-async fn serve(exporter: Arc<Exporter>, flags: Flags) -> ExitCode {
+async fn serve(exporter: Arc<Exporter>, flags: Flags, protection: WebConfig) -> ExitCode {
     let mut listeners = Vec::new();
     for address in &flags.listen_addresses {
         match http::bind(address).await {
@@ -76,7 +83,8 @@ async fn serve(exporter: Arc<Exporter>, flags: Flags) -> ExitCode {
             tracing::info!(%address, "listening");
         }
     }
-    let site = Arc::new(Site::new(exporter.clone(), flags.telemetry_path, flags.max_requests));
+    let site = Site::new(exporter.clone(), flags.telemetry_path, flags.max_requests).protected(protection);
+    let site = Arc::new(site);
     let closing = async {
         stop.cancelled().await;
         exporter.prober().close().await;
@@ -85,6 +93,12 @@ async fn serve(exporter: Arc<Exporter>, flags: Flags) -> ExitCode {
     watching.abort();
     tracing::info!("stopped");
     ExitCode::SUCCESS
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// SIGHUP reloads; SIGTERM and SIGINT stop.

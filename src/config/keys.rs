@@ -135,6 +135,19 @@ static KNOWN: &[&dyn Known] = &[
 /// Keys of hubs that the monitor before this one needed, and that mean nothing now.
 pub(super) const OBSOLETE: [&str; 2] = ["dbpath", "jspath"];
 
+/// Every key there is, with the kinds of section that it may stand in: `hub`, `node`, `repo` and `ENV`. Those that are
+/// accepted and mean nothing any more are among them.
+pub fn known_keys() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    let word = |kind: &Kind| match kind {
+        Env => "ENV",
+        Hub => "hub",
+        Node => "node",
+        Kind::Repo => "repo",
+    };
+    let used = KNOWN.iter().map(move |key| (key.name(), key.kinds().iter().map(word).collect()));
+    used.chain(OBSOLETE.map(|name| (name, vec![word(&Hub)])))
+}
+
 /// The key of this name that may stand in this kind of section.
 pub(super) fn known(kind: Kind, name: &str) -> Option<&'static dyn Known> {
     KNOWN.iter().copied().find(|key| key.name() == name && key.kinds().contains(&kind))

@@ -25,6 +25,7 @@ use finding::{Findings, Spot};
 
 pub use check::check_text;
 pub use finding::{Faults, Finding};
+pub use keys::known_keys;
 
 /// One mail address, held to what the key `email` is held to.
 ///

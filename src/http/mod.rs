@@ -8,6 +8,10 @@ mod pages;
 mod reply;
 mod routes;
 mod service_discovery;
+#[cfg(test)]
+mod tests;
+mod users;
+mod web_config;
 
 use std::convert::Infallible;
 use std::io;
@@ -19,14 +23,23 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::net::sockopt::set_tcp_user_timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::routes::Site;
+pub use self::web_config::{WebConfig, WebConfigError};
 
 /// How long a client may take to send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest head of a request, in bytes.
+const LONGEST_HEAD: usize = 64 * 1024;
+
+/// How long a client may leave a reply, or a part of it, unread before its connection is dropped.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long requests under way may take to end when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -92,6 +105,25 @@ async fn connection(
 ) {
     // Without it the last part of a reply may wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
+    // The kernel's own timeout is a quarter of an hour for a client that is gone, and none for one that does not read.
+    let _ = set_tcp_user_timeout(&stream, UNREAD_TIMEOUT.as_millis() as u32);
+    match site.tls().cloned() {
+        None => exchange(stream, peer, site, watcher).await,
+        Some(tls) => match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => exchange(stream, peer, site, watcher).await,
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS connection"),
+            Err(_) => tracing::debug!(%peer, "the TLS handshake takes too long"),
+        },
+    }
+}
+
+/// Answers what is asked on one connection.
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    peer: SocketAddr,
+    site: Arc<Site>,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
     let service = service_fn(move |request| {
         let site = site.clone();
         async move { Ok::<_, Infallible>(site.answer(request).await) }
@@ -99,6 +131,7 @@ async fn connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, %error, "connection ended early");

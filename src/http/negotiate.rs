@@ -22,7 +22,7 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
         let version =
             parts.find_map(|part| part.strip_prefix("version=")).map(|value| value.trim_matches('"'));
         let format = match (name, version) {
-            ("application/openmetrics-text", None | Some("1.0.0" | "0.0.1")) => Format::OpenMetrics,
+            ("application/openmetrics-text", None | Some("1.0.0")) => Format::OpenMetrics,
             ("text/plain", None | Some("0.0.4")) | ("text/*" | "*/*", _) => Format::Text,
             _ => continue,
         };
@@ -33,9 +33,17 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     best.1
 }
 
-/// Whether the client takes gzip.
+/// Whether the client takes gzip: what it says of gzip counts more than what it says of any coding.
 pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
-    choices(headers, &ACCEPT_ENCODING).any(|(coding, quality)| coding == "gzip" && quality > 0.0)
+    let (mut gzip, mut any) = (None, 0.0);
+    for (coding, quality) in choices(headers, &ACCEPT_ENCODING) {
+        match coding.as_str() {
+            "gzip" | "x-gzip" => gzip = Some(quality),
+            "*" => any = quality,
+            _ => {}
+        }
+    }
+    gzip.unwrap_or(any) > 0.0
 }
 
 /// How long a scrape may wait for probes; `None` when the client does not say.
@@ -84,13 +92,21 @@ mod tests {
         assert_eq!(format(&headers(ACCEPT, browser)), Format::Text);
         assert_eq!(format(&HeaderMap::new()), Format::Text);
         assert_eq!(format(&headers(ACCEPT, "text/plain, application/openmetrics-text;q=0")), Format::Text);
-        assert_eq!(format(&headers(ACCEPT, "application/openmetrics-text; version=2.0.0")), Format::Text);
+        // What we write is 1.0.0, and nothing else that bears its name.
+        for other in ["0.0.1", "2.0.0"] {
+            let accept = format!("application/openmetrics-text; version={other}, text/plain;q=0.1");
+            assert_eq!(format(&headers(ACCEPT, &accept)), Format::Text);
+        }
     }
 
     #[test]
     fn gzip_only_where_it_is_taken() {
-        assert!(takes_gzip(&headers(ACCEPT_ENCODING, "deflate, gzip;q=0.5")));
-        assert!(!takes_gzip(&headers(ACCEPT_ENCODING, "gzip;q=0, br")));
+        for taken in ["deflate, gzip;q=0.5", "GZIP", "x-gzip", "*", "gzip, *;q=0"] {
+            assert!(takes_gzip(&headers(ACCEPT_ENCODING, taken)), "{taken}");
+        }
+        for not_taken in ["gzip;q=0, br", "*, gzip;q=0", "identity", "gzip;q=NaN", ""] {
+            assert!(!takes_gzip(&headers(ACCEPT_ENCODING, not_taken)), "{not_taken}");
+        }
         assert!(!takes_gzip(&HeaderMap::new()));
     }
 

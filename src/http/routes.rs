@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use hyper::header::{ALLOW, HOST, HeaderValue};
+use hyper::header::{ALLOW, AUTHORIZATION, HOST, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 use super::reply::{self, Reply};
-use super::{negotiate, pages, service_discovery};
+use super::{WebConfig, negotiate, pages, service_discovery};
 use crate::exporter::{Exporter, Parts};
 use crate::metrics;
 use crate::probe::Scope;
@@ -19,17 +20,34 @@ pub struct Site {
     telemetry_path: String,
     /// Scrapes at once; `None` without a limit.
     scrapes: Option<Semaphore>,
+    protection: WebConfig,
 }
 
 impl Site {
     /// A site that serves `exporter`, its metrics at `telemetry_path`, to at most `max_requests` scrapes at once
     /// (0: any number).
     pub fn new(exporter: Arc<Exporter>, telemetry_path: String, max_requests: usize) -> Self {
-        Self { exporter, telemetry_path, scrapes: (max_requests > 0).then(|| Semaphore::new(max_requests)) }
+        let scrapes = (max_requests > 0).then(|| Semaphore::new(max_requests));
+        Self { exporter, telemetry_path, scrapes, protection: WebConfig::default() }
+    }
+
+    /// The same site with TLS and users as configured.
+    pub fn protected(self, protection: WebConfig) -> Self {
+        Self { protection, ..self }
+    }
+
+    /// What makes TLS connections, where there is TLS.
+    pub(super) fn tls(&self) -> Option<&TlsAcceptor> {
+        self.protection.tls.as_ref()
     }
 
     /// The reply to a request, whatever its body.
     pub(super) async fn answer<B>(&self, request: Request<B>) -> Reply {
+        if let Some(users) = &self.protection.users
+            && !users.admit(request.headers().get(AUTHORIZATION)).await
+        {
+            return unauthorized();
+        }
         let path = request.uri().path();
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let is_known = path == self.telemetry_path
@@ -44,7 +62,9 @@ impl Site {
             ("/", _) => pages::home(&self.telemetry_path, &self.exporter.prober().inventory()),
             ("/probe", _) => self.probe(&request).await,
             ("/sd", _) => {
-                service_discovery::targets(&self.exporter.prober().inventory(), request.headers().get(HOST))
+                let scheme = if self.tls().is_some() { "https" } else { "http" };
+                let host = request.headers().get(HOST);
+                service_discovery::targets(&self.exporter.prober().inventory(), scheme, host)
             }
             ("/-/healthy", _) => reply::line(StatusCode::OK, "healthy"),
             ("/-/ready", _) => reply::line(StatusCode::OK, "ready"),
@@ -139,6 +159,13 @@ impl Site {
 
 fn query<B>(request: &Request<B>) -> impl Iterator<Item = (String, String)> {
     url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned()
+}
+
+fn unauthorized() -> Reply {
+    let mut reply = reply::line(StatusCode::UNAUTHORIZED, "who are you? a user and a password are wanted");
+    let wanted = HeaderValue::from_static("Basic realm=\"scm-backup-exporter\", charset=\"UTF-8\"");
+    reply.headers_mut().insert(WWW_AUTHENTICATE, wanted);
+    reply
 }
 
 fn not_allowed(methods: &'static str) -> Reply {

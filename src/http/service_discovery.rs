@@ -18,6 +18,8 @@ struct Group<'a> {
 /// `instance` keeps the targets' own series (`up`) apart.
 #[derive(Debug, Serialize)]
 struct Labels<'a> {
+    #[serde(rename = "__scheme__")]
+    scheme: &'static str,
     #[serde(rename = "__metrics_path__")]
     path: &'static str,
     #[serde(rename = "__param_hub")]
@@ -28,7 +30,7 @@ struct Labels<'a> {
 }
 
 /// The list, with ourselves under the name by which the client reached us.
-pub(super) fn targets(inventory: &Inventory, host: Option<&HeaderValue>) -> Reply {
+pub(super) fn targets(inventory: &Inventory, scheme: &'static str, host: Option<&HeaderValue>) -> Reply {
     let Some(host) = host.and_then(|host| host.to_str().ok()) else {
         return line(StatusCode::BAD_REQUEST, "the request has no Host header to tell where we are");
     };
@@ -37,6 +39,7 @@ pub(super) fn targets(inventory: &Inventory, host: Option<&HeaderValue>) -> Repl
         .map(|target| Group {
             targets: [host],
             labels: Labels {
+                scheme,
                 path: "/probe",
                 hub: &target.hub,
                 node: &target.node,

@@ -15,6 +15,7 @@ pub(super) enum Line<'a> {
 }
 
 /// Reads a line between BEGIN and END.
+#[inline]
 pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
     if line == b"X" {
         return Some(Line::Counted(Record::NewlineInName));
@@ -51,12 +52,14 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
+    #[inline]
     fn unsigned(&mut self) -> Option<u64> {
         let (value, rest) = digits(self.0)?;
         self.0 = rest.strip_prefix(b" ")?;
         Some(value)
     }
 
+    #[inline]
     fn signed(&mut self) -> Option<i64> {
         if let Some(rest) = self.0.strip_prefix(b"-") {
             self.0 = rest;
@@ -83,18 +86,23 @@ impl<'a> Fields<'a> {
 }
 
 /// The number that the bytes begin with, and what comes after it.
+#[inline]
 fn digits(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    // So many digits always fit.
+    let (head, tail) = bytes.split_at(bytes.len().min(19));
     let mut value = 0u64;
-    let mut length = 0;
-    for byte in bytes {
+    for (at, byte) in head.iter().enumerate() {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
-            break;
+            return (at > 0).then_some((value, &bytes[at..]));
         }
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
-        length += 1;
+        value = value * 10 + u64::from(digit);
     }
-    (length > 0).then(|| (value, &bytes[length..]))
+    let length = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    for byte in &tail[..length] {
+        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+    }
+    (!head.is_empty()).then_some((value, &tail[length..]))
 }
 
 /// A number that is all there is.

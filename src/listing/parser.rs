@@ -124,6 +124,7 @@ impl Parser {
         }
     }
 
+    #[inline]
     fn line(&mut self, line: &[u8], sink: &mut impl FnMut(Record<'_>)) -> Result<(), ListingError> {
         match &mut self.stage {
             Stage::Records(begin) => {

@@ -203,7 +203,7 @@ print_listing() {
 # looks once a second whether it is still needed: it must not hold the pipes open for so long.
 walk() {
     if [ $list = printf ]; then
-        TZ=UTC0 $timed find . -name "*$newline*" -prune -printf 'X\n' \
+        $timed find . -name "*$newline*" -prune -printf 'X\n' \
             -o -type d -name LOCKED -prune -printf 'K %Ts %P\n' \
             -o -type f -name '*.gz' -printf 'F %s %Ts %P\n' \
             -o -type f -name '*.dna' -printf 'D %s %Ts - %P\n' \

@@ -1,8 +1,9 @@
 //! What is known of hubs, nodes and repos, as metrics.
 
 use std::fmt;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 
@@ -69,8 +70,17 @@ fn held(report: &Report, summary: Option<&RepoSummary>) -> Option<u64> {
     }
 }
 
-fn seconds(limit: std::time::Duration) -> Value {
-    Value::Count(limit.as_secs())
+/// Whole where it is, and never rounded: rules over the metrics must say what the verdict says.
+fn seconds(span: SignedDuration) -> Value {
+    match span.subsec_nanos() {
+        0 => Value::Whole(span.as_secs()),
+        _ => Value::Real(span.as_secs_f64()),
+    }
+}
+
+/// A limit so long that no age exceeds it is the longest span there is.
+fn limit(limit: Duration) -> Value {
+    seconds(SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX))
 }
 
 fn verified(summary: &RepoSummary) -> Option<Value> {
@@ -118,7 +128,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
             unit: Some(&Unit::Seconds),
             help: "Age of the newest tarball at the time of the scrape; below 0 where its stamp lies in the future.",
         },
-        |row| Some(Value::Whole(row.now.as_second() - row.summary?.newest.made.as_second())),
+        |row| Some(seconds(row.now.duration_since(row.summary?.newest.made))),
     ),
     (
         Family {
@@ -181,7 +191,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
             unit: Some(&Unit::Seconds),
             help: "The newest tarball may be no older than this.",
         },
-        |row| row.limits.max_age.map(seconds),
+        |row| row.limits.max_age.map(limit),
     ),
     (
         Family {
@@ -364,4 +374,18 @@ fn encode_infos(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Res
         Labels([hub, node, ("address", address.as_str()), ("listing", listing)])
     });
     infos(encoder, family, samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_never_rounded() {
+        assert_eq!(seconds(SignedDuration::from_secs(93_600)), Value::Whole(93_600));
+        assert_eq!(seconds(SignedDuration::new(93_600, 1_000_000)), Value::Real(93_600.001));
+        assert_eq!(seconds(SignedDuration::from_millis(-1500)), Value::Real(-1.5));
+        assert_eq!(limit(Duration::from_millis(500)), Value::Real(0.5));
+        assert_eq!(limit(Duration::MAX), Value::Real(SignedDuration::MAX.as_secs_f64()));
+    }
 }

@@ -1,10 +1,11 @@
 //! Why a probe failed, and what a person can do about it.
 
 use std::fmt;
+use std::fs::File;
 
 use serde::Serialize;
 
-use crate::inventory::{HostKeyChecking, Target};
+use crate::inventory::{Connection, HostKeyChecking, Target};
 use crate::probe::ssh;
 
 /// The closed set of reasons: the values of the `reason` label.
@@ -97,43 +98,66 @@ impl Failure {
                 target.connection.host
             ),
             Reason::Connect => format!("see whether the node is up and its sshd listens: {by_hand} true"),
-            Reason::HostKey => match target.connection.host_key_checking {
-                HostKeyChecking::Strict => format!(
-                    "compare the node's key with its administrator, then add it to known_hosts by logging in once: {}",
-                    ssh::by_hand_asking(&target.connection)
+            Reason::HostKey => {
+                let asking = ssh::by_hand_asking(&target.connection);
+                // A node that is taken as it is when first seen fails only when its key has changed.
+                let is_new = target.connection.host_key_checking == HostKeyChecking::Strict
+                    && !self.detail.contains("has changed");
+                if is_new {
+                    format!(
+                        "compare the node's key with its administrator, then add it to known_hosts by logging in once: {asking}"
+                    )
+                } else {
+                    format!(
+                        "the key has changed: ask the node's administrator why before removing the old one from known_hosts, then try {asking}"
+                    )
+                }
+            }
+            Reason::Auth => match unreadable_key(&target.connection) {
+                Some(why) => format!(
+                    "{why}; correct `key_filename` in [node {node}], or let the user that runs the exporter read it"
                 ),
-                HostKeyChecking::AcceptNew => format!(
-                    "the key has changed: ask the node's administrator why before removing the old one from known_hosts, then try {}",
-                    ssh::by_hand_asking(&target.connection)
+                None => format!(
+                    "allow our key on the node: put the output of `scm-backup-exporter authorized-key {node}` into its ~/.ssh/authorized_keys, in the place of an older line; try {by_hand} true"
                 ),
             },
-            Reason::Auth => format!(
-                "allow our key on the node: append the output of `scm-backup-exporter authorized-key {node}` to its ~/.ssh/authorized_keys; try {by_hand} true"
-            ),
             Reason::Timeout => format!(
                 "try {by_hand} true; if it is only slow, raise `timeout` (to connect) or `probe_timeout` in [node {node}]"
             ),
-            Reason::RootMissing => format!(
-                "see whether {} is there: {by_hand}; set `scm_fold` in [node {node}] if it lies elsewhere",
+            Reason::RootMissing if target.root.starts_with('$') => format!(
+                "see whether {} is there on the node; set `scm_fold` in [node {node}] to the directory that holds backup/",
                 target.root
+            ),
+            Reason::RootMissing => format!(
+                "see whether {} is there on the node; if it lies elsewhere, correct `scm_fold` in [node {node}] or `srvnode` in [hub {}]",
+                target.root, target.hub
             ),
             Reason::Permission => format!(
-                "let the login user read everything below {} on the node, or log in as another `user`",
+                "let the login user read everything below {0} on the node, or log in as another `user`; typed there, find {0} >/dev/null names what is closed",
                 target.root
             ),
-            Reason::RemoteCommand => {
-                "install findutils (or BusyBox with find, xargs and stat) and awk on the node".to_owned()
-            }
+            Reason::RemoteCommand => format!(
+                "install findutils (or BusyBox with find, xargs and stat) and awk on the node; if it is the shell that is missing, set `shell` in [node {node}], which is {} now",
+                target.connection.shell
+            ),
             Reason::Protocol => format!(
                 "see what the node prints: echo 'echo hello' | {by_hand} {} -s; a profile must not exit or read standard input",
                 target.connection.shell
             ),
-            Reason::Internal => {
-                "see the exporter's log; if it is not explained there, this is a bug worth reporting"
-                    .to_owned()
-            }
+            Reason::Internal => format!(
+                "if the message names ssh's configuration, correct that (`ssh -G {}` reads it too); if not, see the exporter's log; what is not explained there is a bug worth reporting",
+                target.connection.host
+            ),
         }
     }
+}
+
+/// Why the configured key cannot be used; `None` where it can be read, or none is configured. `ssh` itself passes over
+/// such a key and only says that the login was refused.
+fn unreadable_key(connection: &Connection) -> Option<String> {
+    let file = connection.key_filename.as_ref()?;
+    let error = File::open(file).err()?;
+    Some(format!("our key {} cannot be read: {error}", file.display()))
 }
 
 /// Text of foreign origin as one line: control characters are replaced and the length is bounded.
@@ -151,6 +175,32 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::samples::target;
+
+    #[test]
+    fn changed_host_key_is_not_simply_to_be_added() {
+        let advice = |detail| Failure::new(Reason::HostKey, detail).advice(&target());
+        assert!(advice("No ED25519 host key is known for C").starts_with("compare the node's key"));
+        assert!(advice("the node's host key has changed (known_hosts:3)").starts_with("the key has changed"));
+    }
+
+    #[test]
+    fn key_that_cannot_be_read_is_named_when_a_login_is_refused() {
+        let mut target = target();
+        let refused = Failure::new(Reason::Auth, "Permission denied (publickey).");
+        assert!(refused.advice(&target).contains("`scm-backup-exporter authorized-key C`"));
+        target.connection.key_filename = Some("/nonexistent/key".into());
+        assert!(refused.advice(&target).starts_with("our key /nonexistent/key cannot be read: No such file"));
+    }
+
+    #[test]
+    fn advice_names_what_is_to_be_changed() {
+        let advice = |reason| Failure::new(reason, "").advice(&target());
+        assert!(advice(Reason::RootMissing).contains("`scm_fold` in [node C]"));
+        assert!(advice(Reason::RemoteCommand).contains("`shell` in [node C], which is sh now"));
+        assert!(advice(Reason::Timeout).contains("`probe_timeout` in [node C]"));
+        assert!(advice(Reason::Resolve).contains("`host` in [node C]"));
+    }
 
     #[test]
     fn detail_is_one_bounded_line() {

@@ -108,7 +108,7 @@ pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>) -> Look {
                     });
                     Look { phases, report: Some(report), failure }
                 }
-                Err(error) => Look { phases, report: None, failure: Some(explain(&error, &ran)) },
+                Err(error) => Look { phases, report: None, failure: Some(explain(&error, &ran, target)) },
             }
         }
         (Err(failure), _) => Look { phases, report: None, failure: Some(failure) },
@@ -121,7 +121,7 @@ pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>) -> Look {
 }
 
 /// A listing that cannot be believed, with what else the node said about it.
-fn explain(error: &ListingError, ran: &Ran) -> Failure {
+fn explain(error: &ListingError, ran: &Ran, target: &Target) -> Failure {
     let reason = match error {
         ListingError::Refused(code) => match code {
             FailCode::RootVarUnset
@@ -139,16 +139,21 @@ fn explain(error: &ListingError, ran: &Ran) -> Failure {
     if reason != Reason::Protocol {
         return Failure::new(reason, error.to_string());
     }
-    let mut detail = error.to_string();
+    // These say that the shell named in the command is not there, or cannot be run.
+    let missing_shell = ran.status.filter(|status| matches!(status, 126 | 127));
+    let (reason, mut detail) = match missing_shell {
+        Some(_) => {
+            (Reason::RemoteCommand, format!("the node cannot run the shell {}", target.connection.shell))
+        }
+        None => (reason, error.to_string()),
+    };
     if let Some(status) = ran.status.filter(|status| *status != 0) {
         detail.push_str(&format!("; exit status {status}"));
     }
     if let Some(words) = ran.stderr.lines().map(str::trim).rfind(|line| !line.is_empty()) {
         detail.push_str(&format!("; its last words: {words}"));
     }
-    // These say that the shell named in the command is not there, or cannot be run.
-    let shell_is_missing = matches!(ran.status, Some(126 | 127));
-    Failure::new(if shell_is_missing { Reason::RemoteCommand } else { reason }, detail)
+    Failure::new(reason, detail)
 }
 
 fn log_stderr(target: &Target, ran: &Ran) {

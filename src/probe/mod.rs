@@ -266,7 +266,9 @@ impl Slot {
             }
             (Some(now), _) => {
                 let advice = now.advice(&self.target);
-                tracing::warn!(hub, node, reason = %now.reason, "probe failed: {now}; {advice}");
+                // Some of ssh's words end in a full stop.
+                let detail = now.detail.trim_end_matches('.');
+                tracing::warn!(hub, node, reason = %now.reason, "probe failed: {detail}; to do: {advice}");
             }
             (None, Some(_)) => tracing::info!(hub, node, "probe succeeds again"),
             (None, None) => tracing::debug!(hub, node, "probe succeeded"),

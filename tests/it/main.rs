@@ -4,6 +4,16 @@
 mod world;
 
 mod by_hand;
+mod failures;
+mod http;
+mod listening;
 mod mail;
+mod nodes;
+mod prometheus;
+mod protection;
+mod reload;
+mod replies;
 mod scrape;
 mod sessions;
+mod trees;
+mod troubles;

@@ -1,6 +1,11 @@
 //! What a scrape gives.
 
-use crate::world::{World, assert_healthy, value};
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+
+use testbed::{Exporter, Sshd, poll};
+
+use crate::world::{AS_ASKED, Beside, Gate, World, assert_healthy, program, sample, value};
 
 #[test]
 fn scrape_shows_what_the_nodes_hold() {
@@ -19,4 +24,86 @@ fn scrape_shows_what_the_nodes_hold() {
         50e6
     );
     assert_eq!(value(&metrics, "scm_backup_ssh_sessions"), 2.0);
+}
+
+/// `BAD`, whose first listing waits at a gate, and an exporter that has a report of `GOOD` already. A report is
+/// young enough for an hour, so that sessions count probes.
+fn at_a_gate(arguments: &[&str]) -> (Beside, Gate, Sshd, Exporter) {
+    let mut beside = Beside::new();
+    let gate = Gate::new(&beside.world);
+    let login = beside.login().script(&(gate.script() + AS_ASKED));
+    let slow = beside.world.sshd_with("BAD", login);
+    let config = beside.write("min_probe_interval = 1h");
+    let exporter = Exporter::start_with(program(), &[&config], arguments, &[]).unwrap();
+    assert_healthy(&exporter.text("/probe?hub=A&node=GOOD").unwrap(), "A", "GOOD");
+    (beside, gate, slow, exporter)
+}
+
+#[test]
+fn scrape_that_cannot_wait_leaves_the_probe_to_the_next_one() {
+    let (beside, gate, slow, exporter) = at_a_gate(&[]);
+    let hurried = exporter.get_with("/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "1")]).unwrap();
+    // It is back, and the gate is closed still.
+    let metrics = hurried.text().unwrap();
+    assert_healthy(&metrics, "A", "GOOD");
+    let of_slow = |name: &str| sample(&metrics, &format!("{name}{{hub=\"A\",node=\"BAD\"}}"));
+    assert_eq!(of_slow("scm_backup_probe_success"), None, "{metrics}");
+    assert_eq!(of_slow("scm_backup_probe_timestamp_seconds"), None);
+    let limit = "scm_backup_max_age_seconds{hub=\"A\",node=\"BAD\",repo=\"svn/env\"}";
+    assert_eq!(sample(&metrics, limit), Some(93600.0));
+
+    gate.wait_until_used();
+    gate.open();
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_healthy(&metrics, "A", "BAD");
+    assert_healthy(&metrics, "A", "GOOD");
+    assert_eq!(slow.sessions(), 1);
+    assert!(beside.good.sessions() >= 2);
+}
+
+#[test]
+fn client_that_goes_away_leaves_the_probe_to_the_next_one() {
+    let (_beside, gate, slow, exporter) = at_a_gate(&[]);
+    let mut client = TcpStream::connect(exporter.address()).unwrap();
+    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    gate.wait_until_used();
+    client.shutdown(Shutdown::Write).unwrap();
+    client.set_read_timeout(Some(poll::BOUND)).unwrap();
+    // The exporter hangs up without an answer, which shows that it has noticed.
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"");
+    gate.open();
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_healthy(&metrics, "A", "BAD");
+    assert_healthy(&metrics, "A", "GOOD");
+    assert_eq!(slow.sessions(), 1);
+}
+
+#[test]
+fn fifty_scrapes_at_once_share_one_probe() {
+    let (_beside, gate, slow, exporter) = at_a_gate(&["--web.max-requests", "50"]);
+    // One that only asks whether there is room takes a place for a moment, too.
+    let scrape = || {
+        poll::until("there is room for a scrape", || {
+            let response = exporter.get("/metrics")?;
+            Ok((response.status == 200).then_some(response))
+        })
+    };
+    std::thread::scope(|scope| {
+        let scrapes: Vec<_> = (0..50).map(|_| scope.spawn(scrape)).collect();
+        gate.wait_until_used();
+        poll::until("fifty scrapes wait", || {
+            Ok((exporter.get("/metrics?collect[]=exporter")?.status == 503).then_some(()))
+        })
+        .unwrap();
+        gate.open();
+        for scrape in scrapes {
+            let metrics = scrape.join().unwrap().unwrap().text().unwrap();
+            assert_healthy(&metrics, "A", "BAD");
+            assert_healthy(&metrics, "A", "GOOD");
+        }
+    });
+    assert_eq!(slow.sessions(), 1);
+    assert_eq!(slow.logins(), 1);
 }

@@ -1,12 +1,10 @@
 //! SSH sessions: kept, made anew, and never left behind.
 
-use std::fs;
-
 use testbed::broken::{Broken, Fault};
 use testbed::process::Process;
 use testbed::{Exporter, Sshd, poll};
 
-use crate::world::{World, assert_healthy, program, reason, value};
+use crate::world::{AS_ASKED, Gate, World, assert_healthy, program, reason, value};
 use rustix::process::Signal;
 
 /// One healthy node and an exporter that has a session on it.
@@ -68,25 +66,20 @@ fn session_that_the_node_dropped_is_made_anew_within_the_probe() {
 fn master_killed_during_a_probe_fails_it_and_the_next_one_is_well() {
     let mut world = World::new();
     world.good_tree("N1", "srv1");
-    let gate = world.dir.path().join("gate");
-    // The first listing stops in its middle until the gate is open.
-    let script = format!(
-        "if [ ! -e {gate}.used ]; then : > {gate}.used; while [ ! -e {gate} ]; do sleep 0.05; done; fi\n\
-         exec sh -c \"$SSH_ORIGINAL_COMMAND\"",
-        gate = gate.display()
-    );
-    let login = testbed::Login::with_fold(&world.fold("N1")).script(&script);
+    // The first listing stops before its beginning until the gate is open.
+    let gate = Gate::new(&world);
+    let login = testbed::Login::with_fold(&world.fold("N1")).script(&(gate.script() + AS_ASKED));
     let node = world.sshd_with("N1", login);
     let config = world.hub("A", "srv1").write("A = N1", "");
     let exporter = world.serve(&config);
 
     let metrics = std::thread::scope(|scope| {
         let scrape = scope.spawn(|| exporter.text("/metrics").unwrap());
-        poll::until("a listing runs", || Ok(gate.with_extension("used").exists().then_some(()))).unwrap();
+        gate.wait_until_used();
         for process in exporter.ssh_processes() {
             process.signal(Signal::KILL);
         }
-        fs::write(&gate, "").unwrap();
+        gate.open();
         scrape.join().unwrap()
     });
     // The session was new, so that its loss is the probe's failure; the next one is well again.

@@ -1,6 +1,7 @@
 //! A small world to test in: nodes with trees, an ssh client that knows them, a configuration.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -21,7 +22,10 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), client: Client::new().unwrap(), sections: String::new() }
+        let dir = tempfile::tempdir().unwrap();
+        // For nodes whose account is another than ours.
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        Self { dir, client: Client::new().unwrap(), sections: String::new() }
     }
 
     /// A node's `$SCM_FOLD`.
@@ -92,6 +96,146 @@ impl World {
         Exporter::start(program(), &[config]).unwrap()
     }
 }
+
+/// A healthy node `GOOD` of hub A, and the place for a bad one, `BAD`, beside it.
+pub struct Beside {
+    pub world: World,
+    pub good: Sshd,
+}
+
+impl Beside {
+    /// Both nodes hold good trees; the server of `BAD` is still to come.
+    pub fn new() -> Self {
+        let mut world = World::new();
+        world.good_tree("GOOD", "srv1");
+        world.good_tree("BAD", "srv1");
+        let good = world.sshd("GOOD");
+        world.hub("A", "srv1");
+        Self { world, good }
+    }
+
+    /// The good account of `BAD`, to be spoilt.
+    pub fn login(&self) -> Login {
+        Login::with_fold(&self.world.fold("BAD"))
+    }
+
+    /// An exporter for both nodes; `lines` are those of `[node BAD]`.
+    pub fn serve(&mut self, lines: &str) -> Exporter {
+        let config = self.write(lines);
+        self.world.serve(&config)
+    }
+
+    /// The configuration of both nodes. A quiet machine needs none of the time that they are given.
+    pub fn write(&mut self, lines: &str) -> PathBuf {
+        self.world.sections(&format!("[node BAD]\n{lines}"));
+        self.world.write("A = BAD GOOD", PATIENT)
+    }
+}
+
+/// Lines of `[ENV]` with time for a loaded machine.
+pub const PATIENT: &str = "timeout = 30\nprobe_timeout = 60";
+
+/// Scrapes; asserts that node `BAD` fails for this reason alone, that the log says so in these words, and that
+/// node `GOOD` is well in the same scrape. Gives the exposition.
+#[track_caller]
+pub fn assert_bad(exporter: &Exporter, reason: &str, words: &[&str]) -> String {
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_failed(&metrics, "A", "BAD", reason);
+    assert_healthy(&metrics, "A", "GOOD");
+    assert_logged(exporter, "BAD", reason, words);
+    metrics
+}
+
+/// Asserts that a node's last probe failed for this reason, and no other.
+#[track_caller]
+pub fn assert_failed(exposition: &str, hub: &str, node: &str, reason: &str) {
+    assert_eq!(self::reason(exposition, hub, node).as_deref(), Some(reason), "{exposition}");
+    let labels = format!("{{hub=\"{hub}\",node=\"{node}\"");
+    assert_eq!(value(exposition, &format!("scm_backup_probe_success{labels}}}")), 0.0);
+    let start = format!("scm_backup_probe_failure{labels},");
+    let reasons: Vec<&str> = exposition.lines().filter(|line| line.starts_with(&start)).collect();
+    assert_eq!(reasons.len(), 10, "{exposition}");
+    assert_eq!(reasons.iter().filter(|line| line.ends_with(" 0")).count(), 9, "{reasons:?}");
+}
+
+/// Asserts that a warning about a node gives this reason and holds these words.
+#[track_caller]
+pub fn assert_logged(exporter: &Exporter, node: &str, reason: &str, words: &[&str]) {
+    let log = exporter.log();
+    assert!(!log.contains("panicked"), "{log}");
+    let (node, reason) = (format!("node=\"{node}\""), format!("reason={reason}"));
+    let is_it =
+        |line: &&str| line.contains("probe failed: ") && line.contains(&node) && line.contains(&reason);
+    let said: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).filter(is_it).collect();
+    assert!(said.iter().any(|line| words.iter().all(|word| line.contains(word))), "{words:?}: {log}");
+}
+
+/// The lines of a node's repos and of its report, without what grows by itself.
+pub fn report_lines(exposition: &str, node: &str) -> Vec<String> {
+    let label = format!("node=\"{node}\"");
+    let of_probe = ["scm_backup_probe_success", "scm_backup_probe_failure", "scm_backup_probe_duration"];
+    let is_kept = |line: &&str| {
+        line.contains(&label)
+            && !line.starts_with("scm_backup_tarball_age_seconds")
+            && !of_probe.iter().any(|name| line.starts_with(name))
+    };
+    exposition.lines().filter(is_kept).map(str::to_owned).collect()
+}
+
+/// Asserts that what was known of a node still stands, its time included.
+#[track_caller]
+pub fn assert_kept(before: &str, after: &str, node: &str) {
+    let lines = report_lines(before, node);
+    assert!(lines.iter().any(|line| line.starts_with("scm_backup_probe_timestamp_seconds")), "{before}");
+    assert_eq!(lines, report_lines(after, node));
+}
+
+/// A file or directory that nobody but root can read, until this is dropped.
+pub struct Closed(PathBuf);
+
+impl Closed {
+    pub fn new(path: PathBuf) -> Self {
+        fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        // So that it can be removed.
+        let _ = fs::set_permissions(&self.0, Permissions::from_mode(0o755));
+    }
+}
+
+/// A file that a node's script waits for, and a mark by which it says so.
+pub struct Gate(PathBuf);
+
+impl Gate {
+    pub fn new(world: &World) -> Self {
+        Self(world.dir.path().join("gate"))
+    }
+
+    /// Lines of a script that wait, the first time they are run, until the gate is open.
+    pub fn script(&self) -> String {
+        format!(
+            "if [ ! -e {gate}.used ]; then : > {gate}.used; while [ ! -e {gate} ]; do sleep 0.05; done; fi\n",
+            gate = self.0.display()
+        )
+    }
+
+    /// Waits until somebody waits.
+    pub fn wait_until_used(&self) {
+        let used = self.0.with_extension("used");
+        testbed::poll::until("a listing waits at the gate", || Ok(used.exists().then_some(()))).unwrap();
+    }
+
+    pub fn open(&self) {
+        fs::write(&self.0, "").unwrap();
+    }
+}
+
+/// What a script does in the end that is no more than delayed or spoilt: what the client asked for.
+pub const AS_ASKED: &str = "exec sh -c \"$SSH_ORIGINAL_COMMAND\"\n";
 
 /// The program under test.
 pub fn program() -> &'static Path {

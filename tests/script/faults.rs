@@ -105,6 +105,7 @@ fn a_find_killed_where_there_is_no_awk_cannot_hide_the_end() {
 fn another_complaint_makes_the_listing_worthless() {
     for userland in Userland::ALL {
         let node = Node::new(userland);
+        node.file("matched by a star.gz", "");
         node.replace_tool("find", "$real \"$@\"\necho \"find: './a  * b': Input/output error\" >&2\nexit 1");
         let failed = ListingError::RemoteTool {
             tool: Tool::Find,

@@ -206,7 +206,7 @@ fn clock_offset_and_room_are_told() {
 #[test]
 fn device_names_with_spaces_do_not_hide_the_room() {
     let node = Node::new(Userland::Gnu);
-    let line = "//nas/my 2 shares 4096000 4000 96000 5% /mnt/more 1 2 3 4% spaces";
+    let line = "//nas/my 2% shares 4096000 4000 96000 5% /mnt/more 1 2 3 4% spaces";
     let header = "Filesystem 1024-blocks Used Available Capacity Mounted on";
     node.replace_tool("df", &format!("printf '%s\\n' '{header}' '{line}'"));
     assert_eq!(node.list(&node.root()).believed().room, Some((4_096_000 * 1024, 96_000 * 1024)));
@@ -269,29 +269,40 @@ fn close(directory: &Path) {
 
 #[test]
 fn an_odd_environment_does_no_harm() {
-    for (name, shell) in shells() {
+    // A bash that is POSIXLY_CORRECT does not read BASH_ENV.
+    for ((name, shell), posixly_correct) in
+        shells().into_iter().flat_map(|shell| [(shell.clone(), true), (shell, false)])
+    {
         let mut node = Node::new(Userland::Gnu);
         let expected = fill(&node);
         node.shell = shell;
-        let file = node.path("rc");
-        fs::write(&file, "echo noise of the rc file\nalias find=false\ncd() { false; }\nset -euC\n").unwrap();
-        let file = file.to_str().unwrap().to_owned();
-        node.set("ENV", file.clone());
-        node.set("BASH_ENV", file);
+        let rc = "echo noise of the rc file\nalias find=false\nset -euC\nIFS=/0123456789-\n\
+                  cd() { :; }\ndate() { echo 1 +0001; }\n";
+        fs::write(node.path("rc"), rc).unwrap();
+        // A login shell that ends badly.
+        let profile = format!("export SCM_FOLD='{}'\ntrap 'exit 3' EXIT\n", node.root());
+        fs::write(node.path("home/.bash_profile"), profile).unwrap();
+        let rc = node.path("rc").to_str().unwrap().to_owned();
+        node.set("ENV", rc.clone());
+        node.set("BASH_ENV", rc);
+        if posixly_correct {
+            node.set("POSIXLY_CORRECT", "1");
+        }
         node.set("SHELLOPTS", "errexit:noclobber:nounset");
+        node.set("BASH_FUNC_awk%%", "() { echo 'F 1 1 forged'; }");
         node.set("BASH_FUNC_find%%", "() { echo 'F 1 1 forged'; }");
         node.set("CDPATH", "/tmp:/");
         node.set("IFS", "/0123456789");
-        node.set("POSIXLY_CORRECT", "1");
         node.set("DF_BLOCK_SIZE", "1M");
         node.set("BLOCKSIZE", "1M");
         node.set("GREP_OPTIONS", "-v");
-        node.set("root", "/etc");
-        node.set("limit", "x");
-        node.set("list", "stat");
+        for name in ["root", "limit", "list", "timed", "value", "complaint", "name", "mark"] {
+            node.set(name, "/etc");
+        }
         node.set("SSH_ORIGINAL_COMMAND", "sh -s 77 88");
-        let reply = node.list(&node.root()).believed();
-        assert_eq!(timeless(&reply.records), expected, "{name}");
+        let reply = node.list("$SCM_FOLD").believed();
+        assert_eq!(timeless(&reply.records), expected, "{name}, POSIXLY_CORRECT: {posixly_correct}");
+        assert_eq!(reply.begin.unwrap().utc_offset, 0);
     }
 }
 

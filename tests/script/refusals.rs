@@ -52,8 +52,7 @@ fn scm_fold_that_only_a_noisy_login_profile_sets_is_found() {
             let fold = node.path("scm fold's");
             fs::create_dir_all(fold.join("backup/dayabay")).unwrap();
             fs::write(fold.join("backup/dayabay/a.gz"), "").unwrap();
-            let noise =
-                "echo 'Welcome, SCM_FOLD=/nowhere'\nprintf 'no newline'\n. /no/such/file 2>&1 || :\nread x\n";
+            let noise = "echo 'Welcome, SCM_FOLD=/nowhere'\nprintf 'no newline'\n. /no/such/file 2>&1 || :\nread x && exit\n";
             let text = format!("{noise}export SCM_FOLD=\"{}\"\ntrap 'echo bye' EXIT\n", fold.display());
             // A POSIX shell ends when `.` finds no file.
             let text = if with_bash { text } else { text.replace(". /no", "cat /no") };

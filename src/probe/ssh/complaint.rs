@@ -28,6 +28,12 @@ const WORDS: &[(&str, Reason)] = &[
     ("Operation timed out", Reason::Timeout),
     ("timed out during banner exchange", Reason::Timeout),
     ("not responding", Reason::Timeout),
+    // What a jump host's sshd says of the node behind it.
+    ("open failed: connect failed: Name or service not known", Reason::Resolve),
+    ("open failed: connect failed: Temporary failure in name resolution", Reason::Resolve),
+    ("open failed: connect failed: No address associated with hostname", Reason::Resolve),
+    ("open failed: ", Reason::Connect),
+    ("connect to host", Reason::Connect),
 ];
 
 /// Words of a server that is only too busy at the moment (MaxStartups), so that another try may succeed.
@@ -41,8 +47,7 @@ const BUSY: &[&str] = &[
 
 /// The failure behind what a master printed before it ended.
 pub(super) fn failure(stderr: &str) -> Failure {
-    let deciding = WORDS.iter().find_map(|(words, reason)| Some((*reason, line_with(stderr, words)?)));
-    match deciding {
+    match deciding(stderr) {
         Some((Reason::HostKey, line)) if stderr.contains("IDENTIFICATION HAS CHANGED") => {
             let whose =
                 line_with(stderr, "Offending").or_else(|| line_with(stderr, "Host key for")).unwrap_or(line);
@@ -56,9 +61,15 @@ pub(super) fn failure(stderr: &str) -> Failure {
     }
 }
 
-/// Whether it is worth trying again at once.
+/// Whether it is worth trying again at once. A jump host that refused the login, or could not reach the node, also
+/// shows as a closed connection, and is not asked again.
 pub(super) fn is_busy(stderr: &str) -> bool {
-    BUSY.iter().any(|words| stderr.contains(words))
+    deciding(stderr).is_none() && BUSY.iter().any(|words| stderr.contains(words))
+}
+
+/// The first reason whose words occur, and the line that they stand in.
+fn deciding(stderr: &str) -> Option<(Reason, &str)> {
+    WORDS.iter().find_map(|(words, reason)| Some((*reason, line_with(stderr, words)?)))
 }
 
 fn line_with<'a>(text: &'a str, words: &str) -> Option<&'a str> {
@@ -140,5 +151,28 @@ mod tests {
     fn full_server_is_worth_another_try() {
         assert!(is_busy("kex_exchange_identification: Connection closed by remote host\r\n"));
         assert!(!is_busy("u@h: Permission denied (publickey).\r\n"));
+    }
+
+    #[test]
+    fn jump_host_that_cannot_reach_the_node_shows_why() {
+        let closed = "kex_exchange_identification: Connection closed by remote host\r\n";
+        for (line, reason) in [
+            ("ssh: connect to host 10.0.0.1 port 22: Connection refused", Reason::Connect),
+            ("channel 0: open failed: connect failed: Connection refused", Reason::Connect),
+            ("channel 0: open failed: connect failed: Connection timed out", Reason::Timeout),
+            ("channel 0: open failed: connect failed: Name or service not known", Reason::Resolve),
+            ("channel 0: open failed: administratively prohibited: open failed", Reason::Connect),
+        ] {
+            let stderr = format!("{line}\r\nstdio forwarding failed\r\n{closed}");
+            check(&stderr, reason, line);
+            assert!(!is_busy(&stderr));
+        }
+    }
+
+    #[test]
+    fn jump_host_that_refused_the_login_is_not_asked_again() {
+        assert!(!is_busy(
+            "u@gw: Permission denied (publickey).\r\nkex_exchange_identification: Connection closed by remote host\r\n"
+        ));
     }
 }

@@ -6,6 +6,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -145,7 +146,6 @@ impl Master {
                 drop(stdin);
             };
             tokio::join!(feed, collect(stderr, &words));
-            std::future::pending::<()>().await;
         };
         let read = async {
             let mut chunk = vec![0; CHUNK];
@@ -157,9 +157,16 @@ impl Master {
                 }
             }
         };
+        let (mut sides, mut read) = (pin!(sides), pin!(read));
         let enough = tokio::select! {
-            enough = read => enough,
-            () = sides => ControlFlow::Continue(()),
+            enough = &mut read => {
+                // Why it printed no more comes by the other way, and may come later.
+                if enough.is_continue() {
+                    let _ = timeout(PATIENCE, sides).await;
+                }
+                enough
+            }
+            () = &mut sides => read.await,
         };
         let status = match enough {
             // Whatever the node still prints is of no interest.
@@ -219,18 +226,16 @@ async fn keep(
             let _ = child.kill().await;
         }
     };
-    match stderr {
-        Some(stderr) => {
-            let mut reading = std::pin::pin!(collect(stderr, &words));
-            tokio::select! {
-                () = ending => {
-                    // A jump host's ssh may hold the pipe a little longer.
-                    let _ = timeout_at(Instant::now() + Duration::from_millis(200), reading).await;
-                }
-                () = async { reading.as_mut().await; std::future::pending().await } => {}
-            }
+    if let Some(stderr) = stderr {
+        let (mut ending, mut reading) = (pin!(ending), pin!(collect(stderr, &words)));
+        tokio::select! {
+            // A jump host's ssh may hold the pipe a little longer.
+            () = &mut ending => drop(timeout_at(Instant::now() + Duration::from_millis(200), reading).await),
+            // It may close the pipe before it ends.
+            () = &mut reading => ending.await,
         }
-        None => ending.await,
+    } else {
+        ending.await;
     }
     let _ = std::fs::remove_file(&socket);
     let _ = ended.send(true);

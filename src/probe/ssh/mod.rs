@@ -1,7 +1,7 @@
 //! SSH: one session per node, kept and made anew when it dies.
 //!
 //! This is the only place that knows the `openssh` crate and the `ssh` program. Everything about how to reach a
-//! node is left to the user's own ssh configuration, but what a probe must be sure of (see [`args`]).
+//! node is left to the user's own ssh configuration, but what a probe must be sure of (see `args`).
 
 mod args;
 mod complaint;
@@ -28,11 +28,15 @@ use crate::probe::runtime_dir::RuntimeDir;
 /// Logins under way at once. More are slower for each, and a bastion's sshd (MaxStartups) begins to drop them.
 const LOGINS: usize = 16;
 
-/// Listings at once on one node's connection; sshd allows ten by default (MaxSessions).
-const LISTINGS_PER_NODE: usize = 4;
+/// Listings at once on one node's connection; sshd allows ten by default (MaxSessions), and one of an sshd that
+/// refuses so many.
+const LISTINGS_PER_NODE: u32 = 4;
 
-/// How often a login is tried when the node is only too busy.
+/// How often a login or a session is tried when the node is only too busy.
 const TRIES: u32 = 3;
+
+/// How long a node that refused a session is left to end others, times the refusals.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a node is left alone after the first refused login; the time doubles with each further one.
 const HOLD_OFF: Duration = Duration::from_secs(60);
@@ -129,11 +133,14 @@ impl Sessions {
         let mut phases = Phases::default();
         let mut left = job.limit;
         let node = self.node(connection);
-        let Ok(_listing) = node.listings.acquire().await else {
-            return (phases, Err(Failure::new(Reason::Internal, "the exporter is stopping")));
-        };
         let mut second_try = false;
+        let mut refusals = 0;
         loop {
+            // A node that refused has fewer sessions to give: then it is had alone.
+            let turns = if refusals == 0 { 1 } else { LISTINGS_PER_NODE };
+            let Ok(turn) = node.listings.acquire_many(turns).await else {
+                return (phases, Err(Failure::new(Reason::Internal, "the exporter is stopping")));
+            };
             let (spent, login) = self.login(&node, connection, left).await;
             phases.connect += spent;
             left = left.saturating_sub(spent);
@@ -157,6 +164,14 @@ impl Sessions {
                 Ok(Err(RunError::Lost)) => {
                     node.forget(&master).await;
                     Failure::new(Reason::Connect, "the connection was lost while listing")
+                }
+                Ok(Err(RunError::Refused(words))) if refusals + 1 < TRIES => {
+                    tracing::debug!(node = %connection, "the node refuses one more session: {words}");
+                    refusals += 1;
+                    drop(turn);
+                    // It may not have noticed yet that the last one ended.
+                    sleep(REFUSED_PAUSE * refusals).await;
+                    continue;
                 }
                 Ok(Err(RunError::Refused(words))) => Failure::new(
                     Reason::Connect,
@@ -205,7 +220,7 @@ impl Sessions {
         }
         let node = Arc::new(Node {
             master: AsyncMutex::default(),
-            listings: Semaphore::new(LISTINGS_PER_NODE),
+            listings: Semaphore::new(LISTINGS_PER_NODE as usize),
             failing: AtomicBool::new(false),
         });
         nodes.insert(connection.clone(), node.clone());

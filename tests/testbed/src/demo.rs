@@ -160,10 +160,13 @@ impl Demo {
     /// Ends everything.
     ///
     /// # Errors
-    /// When something of the exporter is left.
+    /// When the exporter panicked, did not end well, or left something.
     pub fn end(self) -> Result<()> {
         self.prometheus.stop()?;
         let (status, runtime) = self.exporter.end(Signal::TERM)?;
+        let log = exporter::log(&runtime);
+        let panic: Vec<&str> = log.lines().skip_while(|line| !line.contains("panicked")).take(2).collect();
+        ensure!(panic.is_empty(), "the exporter: {}", panic.join(" "));
         let left = exporter::leftovers(&runtime);
         ensure!(left.is_empty(), "the exporter left behind: {}", left.join(", "));
         ensure!(status.success(), "the exporter ended: {status}");

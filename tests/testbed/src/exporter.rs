@@ -201,6 +201,11 @@ pub fn leftovers(directory: &TempDir) -> Vec<String> {
     found
 }
 
+/// All that an exporter printed, its last words included, without colours.
+pub fn log(directory: &TempDir) -> String {
+    without_escapes(&String::from_utf8_lossy(&fs::read(directory.path().join("log")).unwrap_or_default()))
+}
+
 fn runtime_of(directory: &TempDir) -> PathBuf {
     directory.path().join("run")
 }

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,6 +59,7 @@ pub struct Login {
     home_files: Vec<(String, String)>,
     script: Option<String>,
     plain: bool,
+    unprivileged: bool,
 }
 
 impl Login {
@@ -98,6 +99,12 @@ impl Login {
     #[must_use]
     pub fn script(self, script: &str) -> Self {
         Self { script: Some(script.to_owned()), ..self }
+    }
+
+    /// Runs commands as nobody where the tests run as root, whom no permission stops.
+    #[must_use]
+    pub fn unprivileged(self) -> Self {
+        Self { unprivileged: true, ..self }
     }
 
     /// Leaves the launcher out: the user's own login shell runs, and a `command=` in the authorized keys
@@ -142,7 +149,14 @@ impl Login {
         environment: &BTreeMap<String, String>,
     ) -> Result<String> {
         let mut text = format!("cd {} || exit 1\n", quote(&home.to_string_lossy()));
-        text.push_str("exec /usr/bin/env -i USER=\"$USER\" LOGNAME=\"$USER\" SSH_CLIENT=\"$SSH_CLIENT\" SSH_CONNECTION=\"$SSH_CONNECTION\"");
+        text.push_str("exec ");
+        if self.unprivileged && rustix::process::geteuid().is_root() {
+            // What it runs and reads lies in a directory that was made for root alone.
+            fs::set_permissions(directory, Permissions::from_mode(0o755))?;
+            let setpriv = tool::find("setpriv")?;
+            write!(text, "{} --reuid=65534 --regid=65534 --clear-groups ", setpriv.display())?;
+        }
+        text.push_str("/usr/bin/env -i USER=\"$USER\" LOGNAME=\"$USER\" SSH_CLIENT=\"$SSH_CLIENT\" SSH_CONNECTION=\"$SSH_CONNECTION\"");
         for (name, value) in environment {
             write!(text, " {name}={}", quote(value))?;
         }

@@ -1,0 +1,164 @@
+//! The command line, its exit statuses and the endpoints against their tables.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Output};
+
+use clap::CommandFactory as _;
+use scm_backup_exporter::command::Cli;
+
+use crate::page::{README, assert_same, blocks, code_words, section, table, words_from};
+
+fn run(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scm-backup-exporter")).args(args).output().unwrap()
+}
+
+fn built() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
+
+/// Every flag of the program and its subcommands, with its default where it has one.
+fn flags() -> BTreeSet<(String, Option<String>)> {
+    let command = built();
+    let of_all = std::iter::once(&command).chain(command.get_subcommands());
+    of_all
+        .flat_map(clap::Command::get_arguments)
+        .filter_map(|flag| {
+            let defaults = flag.get_default_values();
+            let default = defaults.first().map(|value| value.to_string_lossy().into_owned());
+            Some((format!("--{}", flag.get_long()?), default.filter(|_| flag.get_action().takes_values())))
+        })
+        .collect()
+}
+
+#[test]
+fn table_of_flags_is_what_help_lists() {
+    let rows = table(section("Command line"), "flag");
+    let mut documented = BTreeSet::new();
+    for row in &rows {
+        for words in code_words(&row[0]) {
+            let flag = words.split(' ').next().unwrap().to_owned();
+            // That of --public-key depends on the node, and is told in words.
+            let default = code_words(&row[2]).first().map(|word| (*word).to_owned());
+            documented.insert((flag.clone(), default.filter(|_| flag != "--public-key")));
+        }
+    }
+    assert_same(&documented, &flags());
+}
+
+#[test]
+fn flags_named_anywhere_in_the_readme_exist() {
+    let known: BTreeSet<_> = flags().into_iter().map(|(flag, _)| flag).collect();
+    let named = words_from(README, " --", |c| c.is_ascii_lowercase() || c == '-' || c == '.');
+    // Those of other programs.
+    let others = ["--path", "--locked", "--system", "--create-home", "--home-dir", "--shell", "--now"];
+    for flag in named {
+        let flag = flag.trim().trim_end_matches('.');
+        if flag.chars().all(|c| c == '-') {
+            // The line below a table's header.
+            continue;
+        }
+        assert!(known.contains(flag) || others.contains(&flag), "{flag} is no flag");
+    }
+}
+
+#[test]
+fn table_of_commands_is_what_help_lists() {
+    let rows = table(section("Command line"), "command");
+    let documented = rows.iter().filter_map(|row| code_words(&row[0])[0].split(' ').nth(1)).collect();
+    let command = built();
+    assert_same(&documented, &command.get_subcommands().map(clap::Command::get_name).collect());
+}
+
+#[test]
+fn subcommands_in_snippets_exist() {
+    let command = built();
+    let known: BTreeSet<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+    let blocks = blocks(README, "sh");
+    let lines = blocks.iter().flat_map(|block| block.lines()).chain(code_words(README));
+    let mut seen = 0;
+    for line in lines {
+        let Some(rest) = line.strip_prefix("scm-backup-exporter ") else { continue };
+        let word = rest.split(' ').next().unwrap();
+        assert!(word.starts_with('-') || known.contains(word), "{line}");
+        seen += 1;
+    }
+    assert!(seen >= 10, "only {seen} commands were found");
+}
+
+#[test]
+fn make_targets_in_the_readme_exist() {
+    let makefile = include_str!("../../Makefile");
+    let blocks = blocks(README, "sh");
+    let lines = blocks.iter().flat_map(|block| block.lines()).chain(code_words(README));
+    let targets: BTreeSet<_> = lines.filter_map(|line| line.strip_prefix("make ")).collect();
+    assert!(targets.contains("demo") && targets.contains("test"));
+    for target in targets {
+        assert!(makefile.contains(&format!("\n{target}:")), "there is no make {target}");
+    }
+}
+
+/// The numbers in a command's cell of exit statuses.
+fn statuses(command: &str) -> BTreeSet<i32> {
+    let rows = table(section("Command line"), "command");
+    let row = rows.iter().find(|row| code_words(&row[0])[0] == command).unwrap();
+    row[2].split([' ', ',']).filter_map(|word| word.parse().ok()).collect()
+}
+
+#[test]
+fn exit_statuses_are_as_documented() {
+    let missing = ["--config.file", "/nonexistent/config.ini"];
+    let with_config = |args: &[&str]| run(&[&missing, args].concat()).status.code().unwrap();
+    assert_eq!(run(&["--no-such-flag"]).status.code(), Some(64));
+    assert!(section("Command line").contains("A wrong command line is 64."));
+    assert_eq!(with_config(&[]), 1);
+    assert!(statuses("scm-backup-exporter").contains(&1));
+    assert_eq!(with_config(&["check"]), 1);
+    assert_eq!(statuses("scm-backup-exporter check"), BTreeSet::from([0, 1]));
+    assert_eq!(with_config(&["check", "--live"]), 1);
+    assert_eq!(statuses("scm-backup-exporter check --live"), BTreeSet::from([0, 1]));
+    assert_eq!(with_config(&["authorized-key", "SDU"]), 1);
+    assert_eq!(statuses("scm-backup-exporter authorized-key NODE"), BTreeSet::from([0, 1]));
+    assert_eq!(with_config(&["probe"]), 3);
+    // The integration tests meet all four; here help and README are held together.
+    assert_eq!(statuses("scm-backup-exporter probe [HUB [NODE]]"), BTreeSet::from([0, 1, 2, 3]));
+    let help = String::from_utf8(run(&["help", "probe"]).stdout).unwrap();
+    let row = table(section("Command line"), "command")
+        .into_iter()
+        .find(|row| row[0].contains("probe [HUB"))
+        .unwrap();
+    assert!(help.contains(&format!("exit {}", row[2])), "{help}");
+}
+
+#[test]
+fn manual_page_and_completions_are_printed() {
+    let page = run(&["man"]);
+    assert!(page.status.success());
+    let page = String::from_utf8(page.stdout).unwrap();
+    assert!(page.contains(".TH scm-backup-exporter 1") && page.contains("web.listen"), "{page}");
+    let rows = table(section("Command line"), "command");
+    let row = rows.iter().find(|row| row[0].contains("completions")).unwrap();
+    let (_, shells) = row[1].split_once(": ").unwrap();
+    let shells: BTreeSet<_> = shells.split(", ").flat_map(|words| words.split(" or ")).collect();
+    let known = built();
+    let completions = known.find_subcommand("completions").unwrap();
+    let possible = completions.get_positionals().next().unwrap().get_possible_values();
+    assert_same(&shells, &possible.iter().map(clap::builder::PossibleValue::get_name).collect());
+    for shell in shells {
+        let script = run(&["completions", shell]);
+        assert!(script.status.success() && !script.stdout.is_empty(), "{shell}");
+    }
+}
+
+#[test]
+fn table_of_endpoints_is_what_the_server_knows() {
+    let rows = table(section("Command line"), "endpoint");
+    let documented: BTreeSet<_> =
+        rows.iter().flat_map(|row| code_words(&row[0])).map(|word| word.split('?').next().unwrap()).collect();
+    // The one list of paths that are known; the path of the metrics is a flag's default.
+    let routes = include_str!("../../src/http/routes.rs");
+    let (_, list) = routes.split_once("matches!(path, ").unwrap();
+    let known = list.split(')').next().unwrap().split('"').skip(1).step_by(2);
+    assert_same(&documented, &known.chain(["/metrics"]).collect());
+}

@@ -1,0 +1,90 @@
+//! The table of keys and the examples against what is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use scm_backup_exporter::config::{self, Faults, Loaded};
+
+use crate::page::{README, assert_same, blocks, code_words, section, table};
+
+fn load(text: String) -> Result<Loaded, Faults> {
+    let env = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
+    config::parse(&[(PathBuf::from("README.md"), text)], &env)
+}
+
+/// A configuration of one hub and one node, with one more line in its hub's section or in `[ENV]`.
+fn with(kind: &str, line: &str) -> String {
+    let line = |of: &str| if of == kind { line } else { "" };
+    let srvnode = if line("hub").starts_with("srvnode") { "" } else { "srvnode = zz.example.org" };
+    format!("[HUB]\nZZ = SDU\n[ENV]\n{}\n[ZZ]\n{srvnode}\n{}\n", line("ENV"), line("hub"))
+}
+
+#[test]
+fn table_of_keys_is_what_is_read_and_where() {
+    let rows = table(section("Configuration"), "key");
+    let documented: BTreeMap<_, BTreeSet<_>> = rows
+        .iter()
+        .map(|row| (code_words(&row[0])[0].to_owned(), row[1].split(", ").map(str::to_owned).collect()))
+        .collect();
+    assert_eq!(documented.len(), rows.len(), "a key has two rows");
+    let real: BTreeMap<_, BTreeSet<_>> = config::known_keys()
+        .map(|(name, places)| (name.to_owned(), places.into_iter().map(str::to_owned).collect()))
+        .collect();
+    assert_same(&documented.into_iter().collect(), &real.into_iter().collect());
+}
+
+#[test]
+fn defaults_in_the_table_are_those_that_hold() {
+    let plain = format!("{:?}", load(with("", "")).unwrap().inventory);
+    let mut checked = 0;
+    for row in table(section("Configuration"), "key") {
+        let key = code_words(&row[0])[0];
+        let Some(default) = code_words(&row[3]).first().copied().filter(|word| *word != "[HUB]") else {
+            continue;
+        };
+        let set =
+            load(with("ENV", &format!("{key} = {default}"))).unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(format!("{:?}", set.inventory), plain, "{key} = {default}");
+        checked += 1;
+    }
+    assert!(checked >= 10, "only {checked} defaults were found");
+}
+
+#[test]
+fn examples_in_the_table_are_accepted_and_change_something() {
+    let plain = format!("{:?}", load(with("", "")).unwrap().inventory);
+    for row in table(section("Configuration"), "key") {
+        let (key, example) = (code_words(&row[0])[0], code_words(&row[4]));
+        let Some(example) = example.first() else { continue };
+        let kind = if row[1].contains("ENV") { "ENV" } else { "hub" };
+        let set = load(with(kind, &format!("{key} = {example}"))).unwrap_or_else(|faults| panic!("{faults}"));
+        let is_sample = key == "srvnode";
+        assert!(is_sample || format!("{:?}", set.inventory) != plain, "{key} = {example} changes nothing");
+    }
+}
+
+#[test]
+fn configurations_in_the_readme_load_without_a_warning() {
+    let examples = blocks(README, "ini");
+    assert!(!examples.is_empty());
+    for example in examples {
+        let loaded = load(example).unwrap_or_else(|faults| panic!("{faults}"));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
+}
+
+#[test]
+fn example_configuration_loads_without_a_warning_and_names_every_key() {
+    let text = include_str!("../../deploy/scm-backup-exporter.ini");
+    let loaded = load(text.to_owned()).unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let set: BTreeSet<_> = text
+        .lines()
+        .filter_map(|line| line.trim_start_matches(['#', ';', ' ']).split_once(" = "))
+        .map(|(key, _)| key)
+        .collect();
+    for (key, _) in config::known_keys() {
+        let is_obsolete = matches!(key, "dbpath" | "jspath");
+        assert_eq!(set.contains(key), !is_obsolete, "{key}");
+    }
+}

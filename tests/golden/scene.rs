@@ -1,0 +1,106 @@
+//! A snapshot made as the exporter makes one, from the bytes that nodes printed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use scm_backup_exporter::config;
+use scm_backup_exporter::inventory::Inventory;
+use scm_backup_exporter::listing::Parser;
+use scm_backup_exporter::metrics::{Exporter, Format, ProcessUsage, Reload, Snapshot, encode};
+use scm_backup_exporter::probe::failure::{Failure, Reason};
+use scm_backup_exporter::probe::ssh::Phases;
+use scm_backup_exporter::probe::{Attempt, Sighting};
+use scm_backup_exporter::report::{Builder, Report};
+
+/// A file of this test.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden").join(name)
+}
+
+/// The exposition of the scene.
+pub fn exposition(format: Format) -> String {
+    encode(snapshot(), format).unwrap()
+}
+
+/// Midnight in Shanghai.
+pub fn now() -> Timestamp {
+    "2012-11-13T16:00:00Z".parse().unwrap()
+}
+
+/// Two hubs whose targets are each in a state of its own.
+pub fn snapshot() -> Snapshot {
+    let loaded =
+        config::load(&[fixture("config.ini")], &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let inventory = loaded.inventory;
+    let hour_ago = now() - SignedDuration::from_hours(1);
+    let half_a_day_ago = now() - SignedDuration::from_hours(12);
+    let sightings = vec![
+        // Healthy but for what the repos say.
+        sighting(&inventory, "C2", "C", Some(now()), Some(None)),
+        // Locked; lists with stat.
+        sighting(&inventory, "C2", "H1", Some(now()), Some(None)),
+        // Not asked yet.
+        sighting(&inventory, "C2", "NEW", None, None),
+        // A part of it cannot be read.
+        sighting(&inventory, "C2", "PKU", Some(hour_ago), Some(Some(Reason::Permission))),
+        // Never seen.
+        sighting(&inventory, "C2", "z9.example.org", None, Some(Some(Reason::Resolve))),
+        // Seen half a day ago.
+        sighting(&inventory, "ZZ", "SDU", Some(half_a_day_ago), Some(Some(Reason::Auth))),
+    ];
+    let targets: Vec<_> = inventory.targets().collect();
+    assert_eq!(sightings.iter().map(|sighting| &sighting.target).collect::<Vec<_>>(), targets);
+    let mut hubs: Vec<_> = inventory.hubs.into_values().collect();
+    // A configuration makes one line of it.
+    hubs[0].message.as_mut().unwrap().push_str("\nand a second line");
+    Snapshot { now: now(), hubs, sightings, exporter: Some(exporter()) }
+}
+
+fn exporter() -> Exporter {
+    let process = ProcessUsage {
+        cpu_seconds: 12.34,
+        open_fds: 17,
+        max_fds: Some(524_288),
+        virtual_bytes: 12_345_678,
+        resident_bytes: 9_876_543,
+        start_seconds: 1_352_736_000.25,
+    };
+    let reload = Reload { successful: false, last_success: now() - SignedDuration::from_hours(24) };
+    Exporter { version: "1.2.3", reload, ssh_sessions: 2, process: Some(process) }
+}
+
+/// What is known of a target whose report, if there is one, was `taken` then; `last` says whether a probe ended, and
+/// with what failure.
+fn sighting(
+    inventory: &Inventory,
+    hub: &str,
+    node: &str,
+    taken: Option<Timestamp>,
+    last: Option<Option<Reason>>,
+) -> Sighting {
+    let target = inventory.target(hub, node).unwrap_or_else(|| panic!("no {hub} {node}")).clone();
+    let report = taken.map(|taken| {
+        let reply = std::fs::read(fixture(&format!("{hub}-{node}.reply"))).unwrap();
+        read(&reply, taken, Builder::new(target.clone())).into()
+    });
+    let last = last.map(|failure| Attempt {
+        ended: now(),
+        phases: Phases {
+            connect: Duration::from_micros(1500),
+            list: report.is_some().then_some(Duration::from_millis(250)),
+        },
+        failure: failure.map(|reason| Failure::new(reason, "as the scene wants it")),
+    });
+    Sighting { target, report, last }
+}
+
+/// The report of a reply that comes in pieces, as a network may cut it.
+fn read(reply: &[u8], taken: Timestamp, mut builder: Builder) -> Report {
+    let mut parser = Parser::new("ab12");
+    for piece in reply.chunks(97) {
+        parser.push(piece, &mut |record| builder.record(record)).unwrap();
+    }
+    builder.finish(parser.finish().unwrap(), taken).unwrap()
+}
