@@ -50,7 +50,7 @@ impl Watch {
 
     #[track_caller]
     fn mail(&self, to: &str, subject: &str) -> Mail {
-        let waited = self.mailing.sink.wait_for(to, |came| came == subject);
+        let waited = self.mailing.sink.wait_for(to, |mail| mail.subject == subject);
         waited.unwrap_or_else(|error| {
             let alerts = self.prometheus.query("ALERTS");
             panic!("{error:#}\nalerts: {alerts:#?}\n{}", self.mailing.alertmanager.log())

@@ -89,18 +89,16 @@ impl SmtpSink {
         files.iter().map(|(_, path)| read(path)).collect()
     }
 
-    /// Waits until a mail has come to this address with a subject that will do, and gives it.
+    /// Waits until a mail that will do has come to this address, and gives it.
     ///
     /// # Errors
     /// When none comes; the error shows what came.
-    pub fn wait_for(&self, to: &str, subject_will_do: impl Fn(&str) -> bool) -> Result<Mail> {
+    pub fn wait_for(&self, to: &str, will_do: impl Fn(&Mail) -> bool) -> Result<Mail> {
         let mut came = BTreeSet::new();
         let waited = poll::until(&format!("a mail to {to} comes"), || {
             let mails = self.mails()?;
             came.extend(mails.iter().map(|mail| format!("{}: {}", mail.to.join(" "), mail.subject)));
-            Ok(mails
-                .into_iter()
-                .find(|mail| mail.to.iter().any(|address| address == to) && subject_will_do(&mail.subject)))
+            Ok(mails.into_iter().find(|mail| mail.to.iter().any(|address| address == to) && will_do(mail)))
         });
         waited.with_context(|| format!("what came: {came:#?}"))
     }
