@@ -36,7 +36,7 @@ impl Watch {
              scrape_configs:\n  - job_name: scm_backup\n    static_configs:\n      - targets: ['{}']\n",
             exporter.address()
         );
-        let prometheus = Prometheus::start(&(scrape + &mailing.prometheus_config())).unwrap();
+        let prometheus = mailing.watch(&scrape).unwrap();
         Self { exporter, prometheus, mailing, config: config.to_owned() }
     }
 

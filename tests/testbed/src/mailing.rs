@@ -1,17 +1,17 @@
-//! The way of an alert to a mail: the shipped rules for Prometheus, Alertmanager with the configuration that the
+//! The way of an alert to a mail: the shipped rules in Prometheus, Alertmanager with the configuration that the
 //! exporter prints, and a mail server that keeps what it gets.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::ensure;
 use tempfile::TempDir;
 
 use crate::haste::{Haste, shipped_rules};
-use crate::{Alertmanager, Result, SmtpSink};
+use crate::{Alertmanager, Prometheus, Result, SmtpSink};
 
-/// Everything behind Prometheus. Dropping it ends it.
+/// What stands behind Prometheus. Dropping it ends it.
 #[derive(Debug)]
 pub struct Mailing {
     /// What sends the mails.
@@ -56,17 +56,18 @@ impl Mailing {
         Ok(Self { alertmanager, sink, directory })
     }
 
-    /// The file of the rules that are in force.
-    pub fn rules(&self) -> PathBuf {
-        self.directory.path().join("rules.yml")
-    }
-
-    /// What a Prometheus configuration that ends with its `scrape_configs` needs at its end: a job for
-    /// Alertmanager, where the alerts go, and the rules.
-    pub fn prometheus_config(&self) -> String {
-        let (address, rules) = (self.alertmanager.address(), self.rules());
-        format!(
-            "
+    /// Starts a Prometheus, and has it watch by the rules once it has scraped the exporter: to rules in such a hurry
+    /// an exporter that was not scraped yet is one that is absent. The text of its configuration ends with its
+    /// `scrape_configs`.
+    ///
+    /// # Errors
+    /// When it does not come up, or does not scrape the exporter.
+    pub fn watch(&self, scrape_config: &str) -> Result<Prometheus> {
+        let prometheus = Prometheus::start(scrape_config)?;
+        prometheus.wait_for("scm_backup_exporter_build_info", |samples| !samples.is_empty())?;
+        let (address, rules) = (self.alertmanager.address(), self.directory.path().join("rules.yml"));
+        prometheus.reconfigure(&format!(
+            "{scrape_config}
   - job_name: alertmanager
     static_configs:
       - targets: ['{address}']
@@ -78,7 +79,8 @@ alerting:
 rule_files: ['{}']
 ",
             rules.display()
-        )
+        ))?;
+        Ok(prometheus)
     }
 
     /// Ends it.

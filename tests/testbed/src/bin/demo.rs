@@ -69,10 +69,8 @@ fn run_until_signal(program: &std::path::Path) -> Result<()> {
     println!("starting four nodes, the exporter, Prometheus, Alertmanager and a mail server ...");
     let demo = Demo::start(program, Pace::WATCHED)?;
     println!("\n{}", demo.guide());
-    println!(
-        "The first scrape comes within 15 s. An alert waits a second for each of its minutes, and then comes the"
-    );
-    println!("mail, which is shown here. Ctrl-C ends everything.");
+    println!("An alert waits a second for each of its minutes. Then its mail comes, and is shown here.");
+    println!("Ctrl-C ends everything.");
     let mut shown = demo.mails();
     while signals.pending().next().is_none() {
         print!("{}", shown.new_ones()?);
