@@ -379,3 +379,39 @@ fn sign_of_life_is_no_alarm() {
     );
     assert!(html.contains("This mail comes once a week.") && !html.contains("warning"), "{html}");
 }
+
+/// How wide a page is that is shown in a window of this width: more than that means scrolling sideways.
+fn width_in_browser(html: &str, window: u32) -> u32 {
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("page.html");
+    let source = json!(html).to_string().replace('<', "\\u003c");
+    let script = format!(
+        "<body><script>
+        const frame = document.createElement('iframe');
+        frame.width = {window}; frame.height = 600; frame.srcdoc = {source};
+        frame.onload = () => document.title = 'width ' + frame.contentDocument.documentElement.scrollWidth + '.';
+        document.body.append(frame);
+        </script></body>"
+    );
+    fs::write(&page, script).unwrap();
+    let mut chromium = Command::new(testbed::tool::find("chromium").unwrap());
+    chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]);
+    chromium.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
+    chromium.arg(format!("--user-data-dir={}", directory.path().join("profile").display()));
+    let output = chromium.arg("--dump-dom").arg(format!("file://{}", page.display())).output().unwrap();
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let width = dom.split_once("width ").and_then(|(_, rest)| rest.split_once('.')).map(|(width, _)| width);
+    width.and_then(|width| width.parse().ok()).unwrap_or_else(|| panic!("{output:?}"))
+}
+
+#[test]
+fn html_mail_fits_a_phone_and_a_screen() {
+    let long =
+        "tracs/a-very-long-name-that-has-no-space-anywhere-in-it-and-no-end-either-as-far-as-one-can-see";
+    let alerts = [about("firing", "repos/aberdeen"), about("firing", long), about("resolved", long)];
+    let [_, _, html] = mail(&[], &notification("C2", &alerts));
+    assert!(width_in_browser(&html, 380) <= 380);
+    assert!(width_in_browser(&html, 1200) <= 1200);
+    // The measure itself.
+    assert!(width_in_browser(&html.replace("overflow-wrap:anywhere", "white-space:nowrap"), 380) > 380);
+}
