@@ -93,15 +93,6 @@ impl World {
         promtool::Evaluation::new(self.step, self.recorder.into_series())
     }
 
-    /// The names of all metrics that are scraped at a time.
-    pub(crate) fn metrics(mut self, at: i64) -> BTreeSet<String> {
-        self.used.clear();
-        self.live(at);
-        self.scrape(at);
-        let series = self.recorder.into_series().into_iter();
-        series.map(|(series, _)| series.split('{').next().unwrap_or_default().to_owned()).collect()
-    }
-
     fn live(&mut self, at: i64) {
         for node in &mut self.nodes {
             node.live(self.start + at, self.step, &self.events, self.start, &self.zone);
@@ -114,7 +105,8 @@ impl World {
         if self.events.of(at, &["alertmanager"], "fails").is_some() {
             self.mail_failures += 1.0;
         }
-        let failures = "alertmanager_notifications_failed_total{instance=\"am\",integration=\"email\"}";
+        let failures =
+            "alertmanager_notification_requests_failed_total{instance=\"am\",integration=\"email\"}";
         self.recorder.sample(failures.to_owned(), self.mail_failures);
         for (name, reports) in &mut self.exporters {
             let place: Vec<&str> = name.split(' ').collect();
