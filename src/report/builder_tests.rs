@@ -283,3 +283,15 @@ fn a_listing_that_never_began_gives_no_report() {
     let builder = Builder::new(Arc::new(target()));
     assert_eq!(builder.finish(End::default(), Timestamp::UNIX_EPOCH), None);
 }
+
+#[test]
+fn points_are_stamp_and_size_of_every_tarball_with_the_oldest_first() {
+    let report = report(&[tarball(NEWEST, 11), tarball(OLDEST, 5), tarball(BEFORE, 7)]);
+    let points: Vec<_> =
+        env(&report).points.iter().map(|point| (point.made().to_string(), point.size)).collect();
+    assert_eq!(
+        points,
+        [("2012-11-10T16:10:23", 5), ("2012-11-12T16:10:23", 7), ("2012-11-13T16:10:23", 11)]
+            .map(|(made, size)| (made.to_owned(), size))
+    );
+}

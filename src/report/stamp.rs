@@ -52,7 +52,7 @@ impl Stamp {
     }
 
     /// The time on the wall; `None` is ruled out by [`Stamp::parse`].
-    fn civil(self) -> Option<DateTime> {
+    pub(super) fn civil(self) -> Option<DateTime> {
         let at = |place: u64, modulus: u64| i8::try_from(self.0 / place % modulus).ok();
         DateTime::new(
             i16::try_from(self.0 / 10_000_000_000).ok()?,

@@ -33,6 +33,7 @@ fn exposition() -> String {
         count: 2,
         total_bytes: 2,
         verification: Verification::Verified,
+        points: Box::default(),
     };
     let report = Report {
         taken: now,
