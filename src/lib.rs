@@ -14,6 +14,7 @@ pub mod verdict;
 
 pub mod human;
 pub mod metrics;
+pub mod page;
 pub mod table;
 
 pub mod exporter;
