@@ -3,11 +3,13 @@
 
 mod world;
 
+mod browser;
 mod by_hand;
 mod failures;
 mod http;
 mod listening;
 mod nodes;
+mod pages;
 mod prometheus;
 mod protection;
 mod reload;

@@ -7,6 +7,7 @@
 //! the command that installs it.
 
 pub mod broken;
+pub mod browser;
 pub mod client;
 pub mod demo;
 pub mod dropbear;
@@ -21,6 +22,7 @@ pub mod sshd;
 pub mod tool;
 pub mod tree;
 
+pub use browser::Browser;
 pub use client::{Client, Node};
 pub use demo::Demo;
 pub use dropbear::Dropbear;
