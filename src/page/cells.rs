@@ -93,10 +93,9 @@ pub(super) fn summary(round: &Round) -> String {
         (0, _) => "No hub is configured.".to_owned(),
         (1, []) => "The one hub is well.".to_owned(),
         (_, []) => format!("All {all} hubs are well."),
-        (_, [one]) => format!("{one} is not well; {} of {all} hubs are.", all - 1),
-        (_, few) if few.len() <= 5 => {
-            format!("Not well: {}. {} of {all} hubs are.", few.join(", "), all - few.len())
-        }
+        (1, [one]) => format!("Hub {one} is not well."),
+        (_, [one]) => format!("Hub {one} is not well; the other {} are.", all - 1),
+        (_, few) if few.len() <= 5 => format!("Not well: hubs {} ({} of {all}).", few.join(", "), few.len()),
         (_, many) => format!("{} of {all} hubs are not well.", many.len()),
     }
 }

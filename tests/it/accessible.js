@@ -30,6 +30,8 @@
   for (const control of all("a, button")) {
     const pictures = [...control.querySelectorAll("img")].map((image) => image.alt).join("");
     if (!(control.getAttribute("aria-label") || control.textContent.trim() || pictures)) fault("no name", control);
+    const label = control.getAttribute("aria-label");
+    if (label && !label.includes(control.textContent.trim())) fault("called otherwise than it reads", control);
     if (control.tabIndex < 0) fault("not to be reached by keyboard", control);
   }
   for (const link of all("a[href^='#'], a[href*='#node-']")) {

@@ -37,9 +37,7 @@ fn serve() -> (World, [Sshd; 3], Exporter) {
     // Port 1 is nobody's.
     world.know("AWAY", &SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
     world.hub("A", "srv1").hub("C", "srv3");
-    world.sections(&format!(
-        "[hub B]\nsrvnode = srv2\ntimezone = {ZONE}\nmessage = </p><b>Ask Lin & wait"
-    ));
+    world.sections(&format!("[hub B]\nsrvnode = srv2\ntimezone = {ZONE}\nmessage = </p><b>Ask Lin & wait"));
     world.sections(&format!("[hub D]\nsrvnode = srv4\ntimezone = {ZONE}"));
     let config = world.write("A = WELL\nB = UNWELL\nC = AWAY\nD = MANY", PATIENT);
     let exporter = world.serve(&config);
