@@ -126,7 +126,8 @@ fn nothing_configured_and_nothing_asked_yet_say_so() {
     let sighting = Sighting { target: Arc::new(target()), report: None, last: None };
     let page = front_of(std::slice::from_ref(&sighting));
     assert!(page.contains("It was not asked yet") && page.contains("not asked yet</td>"), "{page}");
-    assert!(hub_of(&[sighting.clone()], &seen(&[sighting])).contains("It was not asked yet"));
+    let sightings = [sighting];
+    assert!(hub_of(&sightings, &seen(&sightings)).contains("It was not asked yet"));
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl Demo {
             self.configs.iter().map(|path| format!("--config.file {}", path.display())).collect();
         let (trees, ssh_config) = (self.directory.path().display(), self.nodes.client.ssh_config());
         [
-            ("exporter", self.exporter.url("/")),
+            ("all at a glance", self.exporter.url("/")),
             ("its metrics", self.exporter.url("/metrics")),
             ("Prometheus", self.prometheus.url("/graph")),
             ("what is not well", self.prometheus.graph_url(QUERY)),
