@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use super::trouble::{Trouble, troubles};
+use super::trouble::{Trouble, has_commands, troubles};
 use super::{Frame, Seen, address, anchor, cells};
 use crate::table::{NodeView, Round, State};
 
@@ -14,6 +14,7 @@ struct Front<'a> {
     telemetry_path: &'a str,
     version: &'static str,
     round: &'a Round,
+    has_commands: bool,
     unwell: Vec<Unwell<'a>>,
 }
 
@@ -46,6 +47,7 @@ pub fn front(frame: &Frame, round: &Round, seen: &[Seen]) -> askama::Result<Stri
         telemetry_path: &frame.telemetry_path,
         version: env!("CARGO_PKG_VERSION"),
         round,
+        has_commands: unwell.iter().any(|node| has_commands(&node.troubles)),
         unwell,
     };
     front.render()

@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::debug::Debug;
-use super::trouble::{Trouble, troubles};
+use super::trouble::{self, Trouble, troubles};
 use super::{Frame, Seen, address, anchor, cells, plot_of};
 use crate::human::Limit;
 use crate::table::{HubView, NodeView, limits_in_force};

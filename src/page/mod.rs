@@ -65,14 +65,15 @@ pub fn plot_of(target: &Target, report: Option<&Report>, repo: &str) -> Option<p
     if found.is_none() && !target.expects(&repo) {
         return None;
     }
-    let until = report.map(|report| report.zone.to_datetime(report.taken));
+    let on_the_wall =
+        |report: &Report| report.taken.as_second() + i64::from(report.zone.to_offset(report.taken).seconds());
     let zone = report.map_or_else(String::new, |report| crate::table::zone_name(&report.zone, report.taken));
     Some(plot::Plot {
         title: format!("hub {}, node {}: {repo}", target.hub, target.node),
         points: found
             .map(|found| found.points.iter().map(|point| (point.made(), point.size)).collect())
             .unwrap_or_default(),
-        until,
+        until: report.map(on_the_wall),
         zone,
     })
 }

@@ -22,6 +22,11 @@ pub(super) struct Trouble {
     pub(super) command: Option<String>,
 }
 
+/// Whether something is to be typed on a node.
+pub(super) fn has_commands(troubles: &[Trouble]) -> bool {
+    troubles.iter().any(|trouble| trouble.command.is_some())
+}
+
 /// The troubles of a node, worst first.
 pub(super) fn troubles(target: &Target, report: &ReportView) -> Vec<Trouble> {
     let mut groups: Vec<(&'static str, Status, Vec<&RepoView>)> = Vec::new();

@@ -1,7 +1,5 @@
 //! The newest tarballs of a repo as points of a plot: stamp and size, and nothing else, in bounded memory.
 
-use jiff::civil::DateTime;
-
 use super::stamp::Stamp;
 
 /// How many points are kept of one repo.
@@ -19,9 +17,9 @@ pub struct Point {
 }
 
 impl Point {
-    /// When it was made, on the wall in the hub's zone.
-    pub fn made(self) -> DateTime {
-        self.stamp.civil().unwrap_or_default()
+    /// When it was made, as seconds since 1970 on the wall in the hub's zone.
+    pub fn made(self) -> i64 {
+        self.stamp.wall_seconds()
     }
 }
 
@@ -85,7 +83,7 @@ mod tests {
             let kept = points.newest(MOST_POINTS);
             let sizes: Vec<u64> = kept.iter().map(|point| point.size).collect();
             assert_eq!(sizes, (1_600..2_000).collect::<Vec<_>>(), "in steps of {step}");
-            assert_eq!(kept[399].made().to_string(), "2005-12-12T02:10:23");
+            assert_eq!(kept[399].made(), 1_134_353_423, "2005-12-12T02:10:23");
         }
     }
 

@@ -43,8 +43,8 @@ pub(super) fn usual_interval(made: &[f64]) -> f64 {
     if intervals.len() < 2 {
         return 1.0;
     }
-    intervals.sort_unstable_by(f64::total_cmp);
-    intervals[intervals.len() / 2]
+    let middle = intervals.len() / 2;
+    *intervals.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 #[cfg(test)]

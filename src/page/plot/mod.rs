@@ -7,7 +7,9 @@ mod gaps;
 
 use std::ops::Range;
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
@@ -36,10 +38,10 @@ const FONT_SCALE: f64 = 1.24;
 pub struct Plot {
     /// Of which hub, node and repo.
     pub title: String,
-    /// When and how big the tarballs are, the oldest first; the times on the wall in the hub's zone.
-    pub points: Vec<(DateTime, u64)>,
+    /// When and how big the tarballs are, the oldest first; the times as seconds since 1970 on the wall in the hub's zone.
+    pub points: Vec<(i64, u64)>,
     /// When the report was taken, on the same wall; `None` before the first.
-    pub until: Option<DateTime>,
+    pub until: Option<i64>,
     /// The name of the zone.
     pub zone: String,
 }
@@ -116,8 +118,8 @@ impl Plot {
         format!(
             "Sizes of {} tarballs from {} to {}, the newest {}; {missing}.",
             self.points.len(),
-            first.date(),
-            last.date(),
+            wall(*first).date(),
+            wall(*last).date(),
             Bytes(*size)
         )
     }
@@ -136,7 +138,7 @@ impl Plot {
             let centre = (WIDTH as i32 / 2, HEIGHT as i32 / 2);
             return area.draw(&Text::new(self.without_points(), centre, text(16.0).pos(middle)));
         };
-        let taken = until.strftime("%Y-%m-%d %H:%M");
+        let taken = wall(until).strftime("%Y-%m-%d %H:%M").to_string();
         let foot = format!("{}, report of {taken}", printable(&self.zone));
         let right = Pos::new(HPos::Right, VPos::Bottom);
         let corner = (WIDTH as i32 - 12, HEIGHT as i32 - 6);
@@ -247,6 +249,11 @@ fn runs<'a>(dots: &'a [(f64, f64)], gaps: &[Gap]) -> Vec<&'a [(f64, f64)]> {
     dots.split_inclusive(ends_run).collect()
 }
 
+/// What the wall shows.
+fn wall(seconds: i64) -> DateTime {
+    Offset::UTC.to_datetime(Timestamp::from_second(seconds).unwrap_or_default())
+}
+
 fn day(at: f64) -> String {
     let (year, rest) = (date_label(at.floor(), 400.0), date_label(at.floor(), 1.0));
     format!("{}-{rest}", year.split('-').next().unwrap_or_default())
@@ -280,11 +287,14 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn at(day: i8, hour: i8) -> DateTime {
-        DateTime::constant(2012, 11, day, hour, 10, 23, 0)
+    const DAY: i64 = 86_400;
+
+    /// 2012-11, on this day and hour.
+    fn at(day: i64, hour: i64) -> i64 {
+        1_351_728_623 + (day - 1) * DAY + hour * 3600
     }
 
-    fn plot(days: &[i8]) -> Plot {
+    fn plot(days: &[i64]) -> Plot {
         Plot {
             title: "hub ZZ, node SDU: svn/dybsvn".into(),
             points: days.iter().map(|day| (at(*day, 2), 1_500_000_000 + *day as u64)).collect(),
@@ -329,8 +339,8 @@ mod tests {
         for points in [
             vec![(at(13, 2), 0)],
             vec![(at(13, 2), 0); 3],
-            vec![(at(13, 2), u64::MAX), (DateTime::constant(9998, 12, 31, 23, 59, 59, 0), 1)],
-            (0..400).map(|n| (DateTime::constant(1970 + n, 1, 1, 0, 0, 0, 0), n as u64)).collect(),
+            vec![(at(13, 2), u64::MAX), (253_370_764_799, 1)],
+            (0..400).map(|n| (n * 365 * DAY, n as u64)).collect(),
         ] {
             let svg = Plot { points, ..plot(&[]) }.svg(Theme::Light).unwrap();
             assert!(svg.ends_with("</svg>\n") && svg.len() < 40_000, "{}", svg.len());
