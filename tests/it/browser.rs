@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use testbed::browser::Reader;
 use testbed::tree::Nights;
-use testbed::{Browser, Exporter, Sshd, poll};
+use testbed::{Browser, Demo, Exporter, Sshd, poll};
 
-use crate::world::{PATIENT, World, ZONE};
+use crate::world::{PATIENT, World, ZONE, program};
 
 const READERS: [Reader; 4] = [
     Reader { width: 1200, dark: false },
@@ -67,6 +67,45 @@ fn assert_sound(browser: &mut Browser, exporter: &Exporter, path: &str, name: &s
     }
 }
 
+/// The rows of the front page's first table: state and name of each hub, as they stand in the page.
+fn hubs(browser: &mut Browser) -> serde_json::Value {
+    let rows = "[...document.querySelector('table').tBodies[0].rows]";
+    let name = "row.querySelector('.state').textContent + ' ' + row.querySelector('th').textContent";
+    browser.evaluate(&format!("{rows}.map(row => {name})")).unwrap()
+}
+
+#[test]
+fn demo_shows_which_hub_is_in_trouble_and_why_and_what_to_type() {
+    // Prometheus is not to scrape in between.
+    let demo = Demo::start(program(), 600).unwrap();
+    demo.exporter().text("/metrics").unwrap();
+    let mut browser = Browser::start().unwrap();
+    for (path, name) in [
+        ("/", "demo"),
+        ("/hub/C2", "demo-C2"),
+        ("/hub/G", "demo-G"),
+        ("/hub/WW", "demo-WW"),
+        ("/hub/ZZ", "demo-ZZ"),
+    ] {
+        assert_sound(&mut browser, demo.exporter(), path, name);
+    }
+    browser.open(&demo.exporter().url("/")).unwrap();
+    assert_eq!(hubs(&mut browser), serde_json::json!(["alarm C2", "ok G", "ok WW", "ok ZZ"]));
+    let said = browser.evaluate("document.querySelector('main').innerText").unwrap();
+    for words in [
+        "Hub C2 is not well; the other 3 are.",
+        "repos/env: newest is ",
+        "tracs/heprez: missing: expected, none held",
+        "repos/aberdeen, repos/env, repos/heprez and 5 more: newest is 12d ",
+        "ssh_config C ls -l /",
+        "/cms01/tracs",
+    ] {
+        assert!(said.as_str().unwrap().contains(words), "{words} is not in {said}");
+    }
+    drop(browser);
+    demo.end().unwrap();
+}
+
 #[test]
 fn pages_are_sound_before_the_first_probe_and_after_it() {
     let (_world, nodes, exporter) = serve();
@@ -77,11 +116,9 @@ fn pages_are_sound_before_the_first_probe_and_after_it() {
 
     exporter.text("/metrics").unwrap();
     assert_sound(&mut browser, &exporter, "/", "front");
-    let rows = "[...document.querySelectorAll('table')[0].tBodies[0].rows].map(row => row.innerText.split('\\n')[0] + row.querySelector('th').innerText)";
     browser.become_reader(READERS[0]).unwrap();
     browser.open(&exporter.url("/")).unwrap();
-    let hubs = browser.evaluate("[...document.querySelectorAll('table')[0].querySelectorAll('tbody th')].map(cell => cell.innerText)").unwrap();
-    assert_eq!(hubs, serde_json::json!(["B", "C", "A", "D"]), "worst first: {:?}", browser.evaluate(rows));
+    assert_eq!(hubs(&mut browser), serde_json::json!(["alarm B", "unseen C", "ok A", "ok D"]), "worst first");
     for (hub, name) in [("A", "well"), ("B", "trouble"), ("C", "away")] {
         assert_sound(&mut browser, &exporter, &format!("/hub/{hub}"), name);
         assert_sound(&mut browser, &exporter, &format!("/hub/{hub}?debug=1"), &format!("{name}-debug"));

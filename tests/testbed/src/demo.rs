@@ -107,6 +107,11 @@ impl Demo {
         Ok(Self { prometheus, exporter, nodes, configs, program: program.to_owned(), directory })
     }
 
+    /// The exporter.
+    pub fn exporter(&self) -> &Exporter {
+        &self.exporter
+    }
+
     /// Where to look, for a person.
     pub fn guide(&self) -> String {
         let configs: Vec<String> =
