@@ -2,9 +2,9 @@
 
 use testbed::http::{self, Response};
 use testbed::tree::Nights;
-use testbed::{Exporter, Sshd};
+use testbed::{Exporter, Login, Sshd};
 
-use crate::world::{World, ZONE};
+use crate::world::{AS_ASKED, Gate, PATIENT, World, ZONE};
 
 /// Names that a page and an address must not take for anything else.
 const ODD: [&str; 4] = ["a b", "<script>alert(1)<", "100%&?#\"'", "größe"];
@@ -56,6 +56,27 @@ fn probe_now_is_for_our_own_pages_only() {
     let origin = exporter.url("");
     assert_eq!(post(&exporter, "/hub/A", &[("Origin", &origin)]).header("location"), Some("/hub/A"));
     assert_eq!((nodes[0].sessions(), nodes[1].connections()), (2, 0));
+}
+
+#[test]
+fn probe_under_way_is_shown_in_the_place_of_the_button() {
+    let mut world = World::new();
+    world.good_tree("N1", "srv1");
+    let gate = Gate::new(&world);
+    let login = Login::with_fold(&world.fold("N1")).script(&(gate.script() + AS_ASKED));
+    let node = world.sshd_with("N1", login);
+    let config = world.hub("A", "srv1").write("A = N1", PATIENT);
+    let exporter = world.serve(&config);
+    std::thread::scope(|scope| {
+        let probe = scope.spawn(|| post(&exporter, "/hub/A?node=N1", &OURS).status);
+        gate.wait_until_used();
+        let page = exporter.text("/hub/A").unwrap();
+        gate.open();
+        assert!(page.contains("A probe is under way") && !page.contains("<button"), "{page}");
+        assert_eq!(probe.join().unwrap(), 303);
+    });
+    assert!(exporter.text("/hub/A").unwrap().contains("<button"));
+    assert_eq!(node.sessions(), 1);
 }
 
 #[test]
