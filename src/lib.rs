@@ -15,6 +15,7 @@ pub mod verdict;
 pub mod alertmanager;
 pub mod human;
 pub mod metrics;
+pub mod page;
 pub mod table;
 
 pub mod exporter;

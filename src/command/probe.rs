@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 
 use super::Output;
-use super::round::{probe_once, tables};
+use super::round::probe_once;
 use crate::inventory::Inventory;
 use crate::metrics::{self, Format, Snapshot};
 use crate::probe::{Scope, Sighting};
@@ -33,7 +33,7 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
         Err(error) => return super::fail(error, COULD_NOT_LOOK),
     };
     let now = Timestamp::now();
-    let round = tables(&inventory, &sightings, now);
+    let round = table::seen(&inventory, &sightings, now);
     let text = match output {
         Output::Table => Ok(table::text(&round, look())),
         Output::Json => table::json(&round).map(|json| json + "\n").map_err(|error| error.to_string()),

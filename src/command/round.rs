@@ -5,15 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::inventory::Inventory;
 use crate::probe::runtime_dir::{RuntimeDir, RuntimeDirError};
 use crate::probe::{Prober, Scope, Sighting};
-use crate::table::{Failure, HubView, NodeView, Round};
-use crate::verdict;
 
 /// Probes at once. By hand there is nobody else to be kept waiting.
 const MAX_CONCURRENT: usize = 64;
@@ -69,25 +66,4 @@ async fn probe_all(prober: &Arc<Prober>, scope: &Scope) {
         }
     }
     bar.finish_and_clear();
-}
-
-/// The tables of what was seen.
-pub(super) fn tables(inventory: &Inventory, sightings: &[Sighting], now: Timestamp) -> Round {
-    let node = |sighting: &Sighting| {
-        let report = sighting.report.as_deref();
-        let verdict = report.map(|report| verdict::judge(&sighting.target, report, now));
-        let failure = sighting.last.as_ref().and_then(|last| last.failure.as_ref()).map(|failure| Failure {
-            reason: failure.reason.to_string(),
-            message: failure.to_string(),
-            advice: Some(failure.advice(&sighting.target)),
-        });
-        NodeView::new(&sighting.target, report.zip(verdict.as_ref()), failure, now)
-    };
-    let hub = |name: &String| {
-        let nodes: Vec<_> = sightings.iter().filter(|seen| seen.target.hub == *name).map(node).collect();
-        (!nodes.is_empty()).then_some(nodes)
-    };
-    let views =
-        inventory.hubs.iter().filter_map(|(name, configured)| Some(HubView::new(configured, hub(name)?)));
-    Round::new(views.collect())
 }

@@ -5,8 +5,10 @@
 
 mod negotiate;
 mod pages;
+mod plots;
 mod reply;
 mod routes;
+mod same_origin;
 mod service_discovery;
 #[cfg(test)]
 mod tests;

@@ -33,7 +33,7 @@ pub(super) fn line(status: StatusCode, text: impl std::fmt::Display) -> Reply {
 
 /// A reply that depends on what the client accepts, compressed if it may be and is worth it.
 pub(super) fn negotiated(content_type: &'static str, body: String, gzip: bool) -> Reply {
-    let compressed = (gzip && body.len() >= WORTH_COMPRESSING).then(|| compress(body.as_bytes())).flatten();
+    let compressed = if gzip { compressed(body.as_bytes()) } else { None };
     let is_compressed = compressed.is_some();
     let mut reply = reply(StatusCode::OK, content_type, compressed.unwrap_or_else(|| body.into_bytes()));
     let headers = reply.headers_mut();
@@ -44,8 +44,12 @@ pub(super) fn negotiated(content_type: &'static str, body: String, gzip: bool) -
     reply
 }
 
-/// `None` where compressing fails, which writing to memory does not.
-fn compress(body: &[u8]) -> Option<Vec<u8>> {
+/// The same, compressed; `None` where that is not worth it.
+pub(super) fn compressed(body: &[u8]) -> Option<Vec<u8>> {
+    if body.len() < WORTH_COMPRESSING {
+        return None;
+    }
+    // Writing to memory does not fail.
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     encoder.write_all(body).ok()?;
     encoder.finish().ok()

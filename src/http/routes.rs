@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use hyper::header::{ALLOW, AUTHORIZATION, HOST, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
-use tokio::sync::Semaphore;
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_rustls::TlsAcceptor;
 
+use super::pages::{self, Pictures};
 use super::reply::{self, Reply};
-use super::{WebConfig, negotiate, pages, service_discovery};
+use super::{WebConfig, negotiate, service_discovery};
 use crate::exporter::{Exporter, Parts};
 use crate::metrics;
+use crate::page::plot::Theme;
+use crate::page::{Frame, address};
 use crate::probe::Scope;
 
 /// What is served.
@@ -21,6 +25,7 @@ pub struct Site {
     /// Scrapes at once; `None` without a limit.
     scrapes: Option<Semaphore>,
     protection: WebConfig,
+    pictures: Pictures,
 }
 
 impl Site {
@@ -28,7 +33,8 @@ impl Site {
     /// (0: any number).
     pub fn new(exporter: Arc<Exporter>, telemetry_path: String, max_requests: usize) -> Self {
         let scrapes = (max_requests > 0).then(|| Semaphore::new(max_requests));
-        Self { exporter, telemetry_path, scrapes, protection: WebConfig::default() }
+        let (protection, pictures) = (WebConfig::default(), Pictures::default());
+        Self { exporter, telemetry_path, scrapes, protection, pictures }
     }
 
     /// The same site with TLS and users as configured.
@@ -51,25 +57,67 @@ impl Site {
         let path = request.uri().path();
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let is_known = path == self.telemetry_path
-            || matches!(path, "/" | "/probe" | "/sd" | "/-/healthy" | "/-/ready" | "/-/reload");
+            || matches!(
+                path,
+                "/" | "/probe" | "/sd" | "/style.css" | "/icon.svg" | "/-/healthy" | "/-/ready" | "/-/reload"
+            )
+            || [address::HUBS, address::PLOTS].iter().any(|start| path.starts_with(start));
+        let (prober, headers) = (self.exporter.prober(), request.headers());
         match (path, is_read) {
             _ if !is_known => {
                 reply::line(StatusCode::NOT_FOUND, format_args!("no such page: see / for those there are"))
             }
             ("/-/reload", _) if *request.method() == Method::POST => self.reload().await,
             ("/-/reload", _) => not_allowed("POST"),
+            (path, _) if path.starts_with(address::HUBS) && *request.method() == Method::POST => {
+                self.probe_now(&request).await
+            }
+            (path, false) if path.starts_with(address::HUBS) => not_allowed("GET, HEAD, POST"),
             (_, false) => not_allowed("GET, HEAD"),
-            ("/", _) => pages::home(&self.telemetry_path, &self.exporter.prober().inventory()),
+            ("/", _) => pages::front(prober, self.frame(), headers).await,
+            (path, _) if path.starts_with(address::HUBS) => {
+                let debug = query(&request).any(|(key, value)| key == "debug" && value != "0");
+                pages::hub(prober, self.frame(), headers, path, debug).await
+            }
+            (path, _) if path.starts_with(address::PLOTS) => {
+                let dark =
+                    query(&request).any(|(key, value)| (key.as_str(), value.as_str()) == ("theme", "dark"));
+                let theme = if dark { Theme::Dark } else { Theme::Light };
+                pages::plot(prober, &self.pictures.plots, headers, path, theme).await
+            }
+            ("/style.css", _) => pages::style(headers, &self.pictures.style),
+            ("/icon.svg", _) => pages::icon(headers, &self.pictures.icon),
             ("/probe", _) => self.probe(&request).await,
             ("/sd", _) => {
                 let scheme = if self.tls().is_some() { "https" } else { "http" };
-                let host = request.headers().get(HOST);
-                service_discovery::targets(&self.exporter.prober().inventory(), scheme, host)
+                service_discovery::targets(&prober.inventory(), scheme, headers.get(HOST))
             }
             ("/-/healthy", _) => reply::line(StatusCode::OK, "healthy"),
             ("/-/ready", _) => reply::line(StatusCode::OK, "ready"),
             _ => self.metrics(&request).await,
         }
+    }
+
+    fn frame(&self) -> Frame {
+        Frame { now: Timestamp::now(), telemetry_path: self.telemetry_path.clone() }
+    }
+
+    /// `Probe now` of a page; it takes a turn as a scrape does.
+    async fn probe_now<B>(&self, request: &Request<B>) -> Reply {
+        let _turn = match self.turn() {
+            Ok(turn) => turn,
+            Err(refusal) => return *refusal,
+        };
+        let node = query(request).find(|(key, _)| key == "node").map(|(_, node)| node);
+        pages::probe_now(self.exporter.prober(), request.headers(), request.uri().path(), node).await
+    }
+
+    /// A turn of those at once, or the refusal.
+    fn turn(&self) -> Result<Option<SemaphorePermit<'_>>, Box<Reply>> {
+        self.scrapes.as_ref().map(Semaphore::try_acquire).transpose().map_err(|_| {
+            let text = "too many scrapes at once (--web.max-requests)";
+            Box::new(reply::line(StatusCode::SERVICE_UNAVAILABLE, text))
+        })
     }
 
     async fn reload(&self) -> Reply {
@@ -132,13 +180,9 @@ impl Site {
     }
 
     async fn scrape<B>(&self, request: &Request<B>, scope: &Scope, parts: Parts) -> Reply {
-        let _turn = match self.scrapes.as_ref().map(Semaphore::try_acquire) {
-            Some(Err(_)) => {
-                let text = "too many scrapes at once (--web.max-requests)";
-                return reply::line(StatusCode::SERVICE_UNAVAILABLE, text);
-            }
-            Some(Ok(turn)) => Some(turn),
-            None => None,
+        let _turn = match self.turn() {
+            Ok(turn) => turn,
+            Err(refusal) => return *refusal,
         };
         let headers = request.headers();
         let (format, gzip) = (negotiate::format(headers), negotiate::takes_gzip(headers));

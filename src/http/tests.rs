@@ -69,6 +69,14 @@ async fn stopping_waits_for_nobody_for_long() {
 }
 
 #[tokio::test]
+async fn page_of_an_empty_configuration_says_so() {
+    let (address, _stop, _serving) = server().await;
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let (reply, _) = sent(address, request).await;
+    assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("No hub is configured."), "{reply}");
+}
+
+#[tokio::test]
 async fn empty_host_is_every_address_of_both_families() {
     let listener = bind(":0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -5,6 +5,7 @@
 //! next one. A probe that fails leaves the last report in place.
 
 pub mod failure;
+mod history;
 mod look;
 pub mod runtime_dir;
 pub mod ssh;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::failure::Failure;
+pub use self::history::History;
 pub(crate) use self::look::request;
 use self::look::{Look, look};
 use self::runtime_dir::RuntimeDir;
@@ -82,6 +84,7 @@ struct Slot {
 struct State {
     report: Option<Arc<Report>>,
     last: Option<Attempt>,
+    history: History,
     /// Closed when the probe in flight ends.
     in_flight: Option<watch::Receiver<()>>,
 }
@@ -132,8 +135,12 @@ impl Prober {
                     Some(slot) if slot.target == *target => slot.clone(),
                     Some(slot) if sees_the_same(&slot.target, target) => {
                         let state = slot.state();
-                        let state =
-                            State { report: state.report.clone(), last: state.last.clone(), in_flight: None };
+                        let state = State {
+                            report: state.report.clone(),
+                            last: state.last.clone(),
+                            history: state.history.clone(),
+                            in_flight: None,
+                        };
                         Arc::new(Slot { target: target.clone(), state: Mutex::new(state) })
                     }
                     _ => Arc::new(Slot { target: target.clone(), state: Mutex::default() }),
@@ -176,6 +183,20 @@ impl Prober {
             Sighting { target: slot.target.clone(), report: state.report.clone(), last: state.last.clone() }
         };
         self.slots(scope).into_iter().map(sighting).collect()
+    }
+
+    /// The last probes of a target; `None` when it is not configured.
+    pub fn history(&self, hub: &str, node: &str) -> Option<History> {
+        let table = self.table();
+        let slot = table.slots.get(&(hub.to_owned(), node.to_owned()))?;
+        Some(slot.state().history.clone())
+    }
+
+    /// Whether a probe of the target is in flight.
+    pub fn is_probing(&self, hub: &str, node: &str) -> bool {
+        let table = self.table();
+        let slot = table.slots.get(&(hub.to_owned(), node.to_owned()));
+        slot.is_some_and(|slot| slot.state().in_flight.is_some())
     }
 
     /// How many SSH sessions are up.
@@ -243,7 +264,9 @@ impl Slot {
         if let Some(report) = report {
             state.report = Some(Arc::new(report));
         }
-        state.last = Some(Attempt { ended: Timestamp::now(), failure, phases });
+        let attempt = Attempt { ended: Timestamp::now(), failure, phases };
+        state.history.push(attempt.clone());
+        state.last = Some(attempt);
     }
 
     /// Says what has changed since the last probe; what has not is said at debug only.

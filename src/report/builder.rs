@@ -11,6 +11,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::holding::Holding;
 use super::layout::{Place, SIDECAR_SUFFIX, Shown, place};
+use super::points::share_of;
 use super::sidecar::Says;
 use super::zone_shift::whole_hours;
 use super::{Filesystem, Lock, Rejects, Report};
@@ -41,6 +42,8 @@ pub struct Builder {
     records: u64,
     rejects: Rejects,
     holdings: Vec<Holding>,
+    /// How many points of each may be kept.
+    share: usize,
     by_prefix: HashMap<Arc<[u8]>, usize>,
     /// The holding of the record before: tarballs of one repo come in runs.
     last: Option<usize>,
@@ -68,6 +71,7 @@ impl Builder {
             records: 0,
             rejects: Rejects::default(),
             holdings: Vec::new(),
+            share: share_of(0),
             by_prefix: HashMap::new(),
             last: None,
         }
@@ -99,14 +103,14 @@ impl Builder {
     /// The report of a listing that has reached its end mark; `taken` is our clock when its first record came.
     ///
     /// `None` when the listing never began, which the parser rules out.
-    pub fn finish(self, end: End, taken: Timestamp) -> Option<Report> {
+    pub fn finish(mut self, end: End, taken: Timestamp) -> Option<Report> {
         let begin = self.begin?;
         let zone = self.target.timezone.clone().unwrap_or_else(|| {
             // An offset beyond all zones is taken as none.
             TimeZone::fixed(Offset::from_seconds(begin.utc_offset).unwrap_or(Offset::UTC))
         });
-        let looked_at = || self.holdings.iter().filter(|holding| holding.selected);
-        let newest = looked_at().filter_map(|holding| {
+        self.holdings.retain(|holding| holding.selected);
+        let newest = self.holdings.iter().filter_map(|holding| {
             let newest = &holding.tarballs.as_ref()?.newest;
             Some((newest.stamp.instant(&zone, newest.mtime).as_second(), newest.mtime))
         });
@@ -115,8 +119,10 @@ impl Builder {
             method: begin.method,
             clock_offset: begin.epoch as f64 - taken.as_millisecond() as f64 / 1e3,
             zone_shift_hours: whole_hours(newest, begin.epoch),
-            repos: looked_at()
-                .filter_map(|holding| Some((holding.repo.clone(), holding.summary(&zone)?)))
+            repos: self
+                .holdings
+                .iter_mut()
+                .filter_map(|holding| Some((holding.repo.clone(), holding.summary(&zone, self.share)?)))
                 .collect(),
             zone,
             root: self.root,
@@ -133,7 +139,7 @@ impl Builder {
             Ok(Some(Place { repo, stamp, file })) => match self.slot(repo) {
                 Slot::Held(at) => {
                     self.records += 1;
-                    self.holdings[at].add_tarball(stamp, file, size, mtime);
+                    self.holdings[at].add_tarball(stamp, file, size, mtime, self.share);
                 }
                 Slot::PassedOver => self.records += 1,
                 Slot::TooMany => {
@@ -189,6 +195,7 @@ impl Builder {
         self.last = Some(self.holdings.len());
         self.by_prefix.insert(Arc::clone(&prefix), self.holdings.len());
         self.holdings.push(Holding::new(prefix, repo, selected));
+        self.share = share_of(self.holdings.len());
         None
     }
 

@@ -283,3 +283,12 @@ fn a_listing_that_never_began_gives_no_report() {
     let builder = Builder::new(Arc::new(target()));
     assert_eq!(builder.finish(End::default(), Timestamp::UNIX_EPOCH), None);
 }
+
+#[test]
+fn points_are_stamp_and_size_of_every_tarball_with_the_oldest_first() {
+    let report = report(&[tarball(NEWEST, 11), tarball(OLDEST, 5), tarball(BEFORE, 7)]);
+    let points: Vec<_> = env(&report).points.iter().map(|point| (point.made(), point.size)).collect();
+    // 2012-11-10T16:10:23 on the wall, and two and three days later.
+    let first = 1_352_563_823;
+    assert_eq!(points, [(first, 5), (first + 2 * DAY, 7), (first + 3 * DAY, 11)]);
+}

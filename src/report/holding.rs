@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::points::Points;
 use super::sidecar::{Says, Sidecars};
 use super::stamp::Stamp;
 use super::{RepoSummary, Tarball, Verification};
@@ -34,6 +35,7 @@ pub(super) struct Tarballs {
     oldest: (Stamp, i64),
     count: u64,
     total_bytes: u64,
+    points: Points,
 }
 
 /// One file in a dated directory.
@@ -74,17 +76,23 @@ impl Holding {
         Self { prefix, repo, selected, tarballs: None, sidecars: Sidecars::default() }
     }
 
-    /// Takes a tarball in.
-    pub(super) fn add_tarball(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64) {
+    /// Takes a tarball in, of which `share` are to be plotted.
+    pub(super) fn add_tarball(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64, share: usize) {
         match &mut self.tarballs {
-            Some(tarballs) => tarballs.add(stamp, name, size, mtime),
+            Some(tarballs) => {
+                tarballs.points.add(stamp, size, share);
+                tarballs.add(stamp, name, size, mtime);
+            }
             None => {
+                let mut points = Points::default();
+                points.add(stamp, size, share);
                 self.tarballs = Some(Tarballs {
                     newest: File::new(stamp, name, size, mtime),
                     previous: None,
                     oldest: (stamp, mtime),
                     count: 1,
                     total_bytes: size,
+                    points,
                 });
             }
         }
@@ -97,7 +105,8 @@ impl Holding {
     }
 
     /// What is said of the repo; `None` when it has sidecars only.
-    pub(super) fn summary(&self, zone: &TimeZone) -> Option<RepoSummary> {
+    pub(super) fn summary(&mut self, zone: &TimeZone, share: usize) -> Option<RepoSummary> {
+        let points = std::mem::take(&mut self.tarballs.as_mut()?.points);
         let tarballs = self.tarballs.as_ref()?;
         let (oldest, oldest_mtime) = tarballs.oldest;
         Some(RepoSummary {
@@ -107,6 +116,7 @@ impl Holding {
             count: tarballs.count,
             total_bytes: tarballs.total_bytes,
             verification: self.verification(&tarballs.newest),
+            points: points.newest(share),
         })
     }
 

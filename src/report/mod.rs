@@ -7,6 +7,7 @@ mod builder;
 mod builder_tests;
 mod holding;
 mod layout;
+mod points;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sidecar;
@@ -22,6 +23,7 @@ use crate::inventory::Repo;
 use crate::listing::Method;
 
 pub use builder::Builder;
+pub use points::{MOST_POINTS, Point};
 
 /// What one complete or nearly complete listing of a target says.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +70,8 @@ pub struct RepoSummary {
     pub total_bytes: u64,
     /// Whether the newest is what its sidecar says.
     pub verification: Verification,
+    /// The newest [`MOST_POINTS`] tarballs at most, the oldest first, to be plotted; fewer where there are very many repos.
+    pub points: Box<[Point]>,
 }
 
 /// One tarball.

@@ -82,5 +82,6 @@ pub(crate) fn healthy() -> RepoSummary {
         count: 7,
         total_bytes: 7 * 1_531_229_474,
         verification: Verification::Verified,
+        points: Box::default(),
     }
 }

@@ -66,6 +66,16 @@ impl Stamp {
         .ok()
     }
 
+    /// Seconds since 1970 as they pass on the wall, without a calendar: there are many of them to be plotted.
+    pub(super) fn wall_seconds(self) -> i64 {
+        let at = |place: u64, modulus: u64| (self.0 / place % modulus) as i64;
+        let (year, month, day) = (at(10_000_000_000, 10_000), at(100_000_000, 100), at(1_000_000, 100));
+        // Years from March to February, so that the day that comes and goes is the last.
+        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
+        ((days * 24 + at(10_000, 100)) * 60 + at(100, 100)) * 60 + at(1, 100)
+    }
+
     /// The instant it stands for in a zone.
     ///
     /// A time that the clock jumped over in spring is taken as if the clock had not moved. One that it showed
@@ -148,6 +158,20 @@ mod tests {
         assert!(stamp("2012/11/13/161023") < stamp("2012/11/13/161024"));
         assert!(stamp("2012/11/13/235959") < stamp("2012/11/14/000000"));
         assert!(stamp("2012/12/31/235959") < stamp("2013/01/01/000000"));
+    }
+
+    #[test]
+    fn seconds_on_the_wall_are_those_of_a_calendar() {
+        let mut day = jiff::civil::date(1970, 1, 1).at(2, 10, 23, 0);
+        while day.year() < 2420 {
+            let stamp = stamp(&day.strftime("%Y/%m/%d/%H%M%S").to_string());
+            let expected = TimeZone::UTC.to_timestamp(day).unwrap().as_second();
+            assert_eq!(stamp.wall_seconds(), expected, "{day}");
+            // Every day of some years, and each month of others.
+            let step = if day.year() % 100 < 5 { 1 } else { 13 };
+            day = day.checked_add(jiff::Span::new().days(step)).unwrap();
+        }
+        assert_eq!(stamp("9998/12/31/235959").wall_seconds(), 253_370_764_799);
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //!
 //! Pure functions of what was found out; whether there is colour, and how wide the terminal is, is handed in.
 
+mod seen;
 #[cfg(test)]
 mod tests;
 mod text;
 mod view;
 
+pub use seen::seen;
 pub use text::{Look, text};
+pub(crate) use text::{ago, limits_in_force, reasons, wall_clock};
+pub(crate) use view::zone_name;
 pub use view::{
     Failure, FilesystemView, HubView, LimitsView, NodeView, Reason, RepoView, ReportView, Round, State,
     TarballView,

@@ -150,13 +150,14 @@ fn repo_row(repo: &RepoView) -> [String; 9] {
     ]
 }
 
-fn reasons(repo: &RepoView) -> Vec<&str> {
+/// What is said of a repo, worst first.
+pub(crate) fn reasons(repo: &RepoView) -> Vec<&str> {
     let transfer = repo.in_transfer.then_some("newest is in transfer");
     repo.why.iter().map(|reason| reason.text.as_str()).chain(transfer).collect()
 }
 
 /// The limits in force, those of most repos first, each with the repos that they are for where there are several.
-fn limits_in_force(report: &ReportView) -> Vec<(&str, String)> {
+pub(crate) fn limits_in_force(report: &ReportView) -> Vec<(&str, String)> {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for repo in &report.repos {
         match groups.iter_mut().find(|(limits, _)| *limits == repo.limits.text) {
@@ -236,11 +237,12 @@ fn line(out: &mut String, text: &str) {
 }
 
 /// A time to the minute, without its offset, which the table's head gives once.
-fn wall_clock(rfc3339: &str) -> String {
+pub(crate) fn wall_clock(rfc3339: &str) -> String {
     rfc3339.get(..16).unwrap_or(rfc3339).replace('T', " ")
 }
 
-fn ago(seconds: f64) -> String {
+/// An age in words.
+pub(crate) fn ago(seconds: f64) -> String {
     Age(SignedDuration::try_from_secs_f64(seconds).unwrap_or_default()).to_string()
 }
 

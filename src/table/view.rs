@@ -148,6 +148,13 @@ impl NodeView {
     }
 }
 
+impl NodeView {
+    /// Room where the tarballs lie, where it is known.
+    pub fn room(&self) -> Option<&FilesystemView> {
+        self.report.as_ref()?.filesystem.as_ref()
+    }
+}
+
 /// A report and what it means.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReportView {
@@ -357,6 +364,6 @@ fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
 }
 
 /// The zone's name, or its offset where it has none.
-fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
+pub(crate) fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
     zone.iana_name().map_or_else(|| format!("UTC{}", zone.to_offset(at)), str::to_owned)
 }

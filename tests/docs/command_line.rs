@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use clap::CommandFactory as _;
 use scm_backup_exporter::command::Cli;
+use scm_backup_exporter::page::address;
 
 use crate::page::{README, assert_same, blocks, code_words, section, table, words_from};
 
@@ -158,7 +159,12 @@ fn table_of_endpoints_is_what_the_server_knows() {
         rows.iter().flat_map(|row| code_words(&row[0])).map(|word| word.split('?').next().unwrap()).collect();
     // The one list of paths that are known; the path of the metrics is a flag's default.
     let routes = include_str!("../../src/http/routes.rs");
-    let (_, list) = routes.split_once("matches!(path, ").unwrap();
+    let (_, list) = routes.split_once("let is_known").unwrap();
+    let (_, list) = list.split_once("matches!(").unwrap();
     let known = list.split(')').next().unwrap().split('"').skip(1).step_by(2);
-    assert_same(&documented, &known.chain(["/metrics"]).collect());
+    // Below these there is a page or a plot for each name.
+    let below = [("/hub/", "/hub/ZZ"), ("/plot/", "/plot/ZZ/SDU/svn/main.svg")];
+    assert_eq!(below.map(|(start, _)| start), [address::HUBS, address::PLOTS]);
+    let below = below.map(|(_, example)| example);
+    assert_same(&documented, &known.chain(["/metrics"]).chain(below).collect());
 }

@@ -3,12 +3,14 @@
 
 mod world;
 
+mod browser;
 mod by_hand;
 mod failures;
 mod http;
 mod listening;
 mod mail;
 mod nodes;
+mod pages;
 mod prometheus;
 mod protection;
 mod reload;

@@ -83,6 +83,14 @@ pub fn by_hand(connection: &Connection) -> String {
     shell_line(["ssh".into(), "-o".into(), "BatchMode=yes".into()].into_iter().chain(place(connection)))
 }
 
+/// The command that a person types to run something simple on the node.
+pub fn by_hand_running(connection: &Connection, words: &[&str]) -> String {
+    let remote = shell_line(words.iter().map(OsString::from));
+    // It is read by the shell here, and then by the one there.
+    let remote = if remote.contains("'") { shell_line([OsString::from(remote)].into_iter()) } else { remote };
+    format!("{} {remote}", by_hand(connection))
+}
+
 /// The command that a person types to be asked about the node's host key.
 pub fn by_hand_asking(connection: &Connection) -> String {
     shell_line(
@@ -137,6 +145,13 @@ mod tests {
         assert_eq!(&args[args.len() - 2..], ["--", "Z9"]);
         assert!(args.contains(&"StrictHostKeyChecking=yes".into()));
         assert!(args.contains(&"ConnectTimeout=2".into()));
+    }
+
+    #[test]
+    fn words_for_the_node_reach_it_whole() {
+        let line = |path| by_hand_running(&connection(), &["ls", "-l", path]);
+        assert_eq!(line("/data/scm"), "ssh -o BatchMode=yes Z9 ls -l /data/scm");
+        assert_eq!(line("/data/a b"), r"ssh -o BatchMode=yes Z9 'ls -l '\''/data/a b'\'''");
     }
 
     #[test]

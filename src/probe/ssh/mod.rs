@@ -18,7 +18,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-pub use args::{by_hand, by_hand_asking};
+pub use args::{by_hand, by_hand_asking, by_hand_running};
 
 use self::master::{Master, RunError};
 use crate::inventory::Connection;

@@ -143,13 +143,18 @@ impl Demo {
         Ok(Self { prometheus, mailing, exporter, nodes, configs, program: program.to_owned(), directory })
     }
 
+    /// The exporter.
+    pub fn exporter(&self) -> &Exporter {
+        &self.exporter
+    }
+
     /// Where to look, for a person.
     pub fn guide(&self) -> String {
         let configs: Vec<String> =
             self.configs.iter().map(|path| format!("--config.file {}", path.display())).collect();
         let (trees, ssh_config) = (self.directory.path().display(), self.nodes.client.ssh_config());
         [
-            ("exporter", self.exporter.url("/")),
+            ("all at a glance", self.exporter.url("/")),
             ("its metrics", self.exporter.url("/metrics")),
             ("Prometheus", self.prometheus.url("/graph")),
             ("what is not well", self.prometheus.graph_url(QUERY)),

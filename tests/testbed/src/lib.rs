@@ -8,6 +8,7 @@
 
 pub mod alertmanager;
 pub mod broken;
+pub mod browser;
 pub mod client;
 pub mod demo;
 pub mod dropbear;
@@ -26,6 +27,7 @@ pub mod tool;
 pub mod tree;
 
 pub use alertmanager::Alertmanager;
+pub use browser::Browser;
 pub use client::{Client, Node};
 pub use demo::Demo;
 pub use dropbear::Dropbear;

@@ -1,0 +1,121 @@
+//! Plots that are drawn already, each kept until the next report of its target.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use hyper::body::Bytes;
+
+use super::reply;
+use crate::page::plot::Theme;
+use crate::report::Report;
+
+/// How many bytes of plots are kept; the oldest go first.
+const MOST_BYTES: usize = 16 << 20;
+
+/// A plot as it is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Drawn {
+    /// The document.
+    pub(super) svg: Bytes,
+    /// The same, compressed.
+    pub(super) gzip: Option<Bytes>,
+    /// Its ETag: the same for the same bytes.
+    pub(super) etag: String,
+}
+
+impl Drawn {
+    pub(super) fn new(svg: String) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(svg.as_bytes());
+        // Weak, since the compressed one is the same picture in other bytes.
+        let etag = format!("W/\"{:016x}\"", hasher.finish());
+        Self { gzip: reply::compressed(svg.as_bytes()).map(Bytes::from), svg: svg.into(), etag }
+    }
+
+    fn size(&self) -> usize {
+        self.svg.len() + self.gzip.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// Which plot: hub, node, repo and theme.
+pub(super) type Which = (String, String, String, Theme);
+
+/// The plots that are kept.
+#[derive(Debug, Default)]
+pub(super) struct Plots(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// With the report that it was drawn of; a weak link, so that no report outlives its target's next one.
+    drawn: HashMap<Which, (Weak<Report>, Drawn)>,
+    /// The oldest first.
+    order: VecDeque<Which>,
+    bytes: usize,
+}
+
+impl Plots {
+    /// The plot, if it was drawn of this report.
+    pub(super) fn get(&self, which: &Which, report: &Arc<Report>) -> Option<Drawn> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, drawn) = kept.drawn.get(which)?;
+        std::ptr::eq(of.as_ptr(), Arc::as_ptr(report)).then(|| drawn.clone())
+    }
+
+    /// Keeps a plot in the place of the one before.
+    pub(super) fn keep(&self, which: Which, report: &Arc<Report>, drawn: Drawn) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.bytes += drawn.size();
+        match kept.drawn.insert(which.clone(), (Arc::downgrade(report), drawn)) {
+            Some((_, before)) => kept.bytes -= before.size(),
+            None => kept.order.push_back(which),
+        }
+        while kept.bytes > MOST_BYTES
+            && let Some(oldest) = kept.order.pop_front()
+        {
+            if let Some((_, gone)) = kept.drawn.remove(&oldest) {
+                kept.bytes -= gone.size();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{healthy, report};
+
+    fn which(repo: &str) -> Which {
+        ("ZZ".into(), "SDU".into(), repo.into(), Theme::Light)
+    }
+
+    #[test]
+    fn plot_is_kept_until_the_next_report() {
+        let plots = Plots::default();
+        let [first, second] = [0, 1].map(|_| Arc::new(report([("svn/env", healthy())])));
+        plots.keep(which("svn/env"), &first, Drawn::new("<svg/>".into()));
+        assert!(plots.get(&which("svn/env"), &first).is_some());
+        assert!(plots.get(&which("svn/env"), &second).is_none(), "an equal report is another one");
+        assert!(plots.get(&which("svn/other"), &first).is_none());
+    }
+
+    #[test]
+    fn oldest_plots_make_room() {
+        let plots = Plots::default();
+        let of = Arc::new(report([]));
+        for n in 0..20 {
+            let svg: String = (0..1 << 20).map(|at: u32| char::from(b'a' + (at * n % 26) as u8)).collect();
+            plots.keep(which(&n.to_string()), &of, Drawn::new(svg));
+        }
+        assert!(plots.get(&which("0"), &of).is_none());
+        assert!(plots.get(&which("19"), &of).is_some());
+        assert!(plots.0.lock().is_ok_and(|kept| kept.bytes <= MOST_BYTES));
+    }
+
+    #[test]
+    fn etag_tells_pictures_apart() {
+        let etag = |svg: &str| Drawn::new(svg.to_owned()).etag;
+        assert_eq!(etag("<svg/>"), etag("<svg/>"));
+        assert_ne!(etag("<svg/>"), etag("<svg></svg>"));
+    }
+}

@@ -1,0 +1,66 @@
+//! How a node is probed, and how its last probes went.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::human::Age;
+use crate::inventory::Target;
+use crate::probe::{Attempt, History, ssh};
+use crate::report::Report;
+
+/// What a person wants to know of a node that does not do as expected.
+pub(super) struct Debug<'a> {
+    /// How to reach it.
+    pub(super) command: String,
+    /// Its clock against ours, in words.
+    pub(super) clock: String,
+    /// The last first.
+    pub(super) probes: Vec<Probe<'a>>,
+}
+
+pub(super) struct Probe<'a> {
+    pub(super) ended: &'a Timestamp,
+    /// `ok`, or the reason.
+    pub(super) outcome: &'static str,
+    pub(super) connect: String,
+    pub(super) list: String,
+    pub(super) detail: &'a str,
+}
+
+impl<'a> Debug<'a> {
+    pub(super) fn new(target: &Target, report: Option<&Report>, history: &'a History) -> Self {
+        Self {
+            command: format!("{} true", ssh::by_hand(&target.connection)),
+            clock: report.map_or_else(String::new, |report| clock(report.clock_offset)),
+            probes: history.newest_first().map(probe).collect(),
+        }
+    }
+}
+
+fn clock(offset: f64) -> String {
+    let offset = SignedDuration::try_from_secs_f64(offset).unwrap_or_default();
+    match offset.as_secs() {
+        0 => "within a second of".to_owned(),
+        seconds if seconds < 0 => format!("{} behind", Age(offset.abs())),
+        _ => format!("{} ahead of", Age(offset)),
+    }
+}
+
+fn probe(attempt: &Attempt) -> Probe<'_> {
+    let failure = attempt.failure.as_ref();
+    Probe {
+        ended: &attempt.ended,
+        outcome: failure.map_or("ok", |failure| failure.reason.as_str()),
+        connect: milliseconds(attempt.phases.connect),
+        list: attempt.phases.list.map_or_else(|| "not begun".to_owned(), milliseconds),
+        detail: failure.map_or("", |failure| failure.detail.as_str()),
+    }
+}
+
+fn milliseconds(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        seconds if seconds >= 10.0 => format!("{seconds:.1} s"),
+        seconds => format!("{:.1} ms", seconds * 1e3),
+    }
+}

@@ -1,0 +1,205 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::inventory::{Hub, Inventory, Repo, Target};
+use crate::probe::failure::{Failure, Reason};
+use crate::probe::ssh::Phases;
+use crate::probe::{Attempt, Sighting};
+use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
+use crate::report::{RepoSummary, Tarball, Verification};
+use crate::table::{self, Round};
+
+fn frame() -> Frame {
+    Frame { now: at(TAKEN + HOUR), telemetry_path: "/metrics".into() }
+}
+
+fn inventory(targets: &[Target]) -> Inventory {
+    let mut inventory = Inventory::default();
+    for target in targets {
+        let hub = inventory.hubs.entry(target.hub.clone()).or_insert_with(|| Hub {
+            name: target.hub.clone(),
+            srvnode: format!("{}.example.org", target.hub.to_lowercase()),
+            email: vec!["secret@example.org".into()],
+            report_url: None,
+            message: Some("<b>Ask Lin</b>".into()),
+            targets: Default::default(),
+        });
+        hub.targets.insert(target.node.clone(), Arc::new(target.clone()));
+    }
+    inventory
+}
+
+fn on(hub: &str, node: &str) -> Target {
+    Target { hub: hub.into(), node: node.into(), ..target() }
+}
+
+fn answered(target: &Target, report: Report) -> Sighting {
+    Sighting { target: Arc::new(target.clone()), report: Some(Arc::new(report)), last: Some(attempt(None)) }
+}
+
+fn attempt(failure: Option<Failure>) -> Attempt {
+    Attempt { ended: Timestamp::UNIX_EPOCH, failure, phases: Phases::default() }
+}
+
+fn unanswered(target: &Target) -> Sighting {
+    let refused = Failure::new(Reason::Connect, "Connection refused <&>");
+    Sighting { target: Arc::new(target.clone()), report: None, last: Some(attempt(Some(refused))) }
+}
+
+fn seen(sightings: &[Sighting]) -> Vec<Seen> {
+    let of = |sighting: &Sighting| Seen {
+        target: sighting.target.clone(),
+        report: sighting.report.clone(),
+        history: None,
+        probing: false,
+        resting: false,
+    };
+    sightings.iter().map(of).collect()
+}
+
+fn round(sightings: &[Sighting]) -> Round {
+    let targets: Vec<Target> = sightings.iter().map(|sighting| (*sighting.target).clone()).collect();
+    table::seen(&inventory(&targets), sightings, frame().now)
+}
+
+fn front_of(sightings: &[Sighting]) -> String {
+    front(&frame(), &round(sightings), &seen(sightings)).unwrap()
+}
+
+fn hub_of(sightings: &[Sighting], seen: &[Seen]) -> String {
+    hub(&frame(), &round(sightings).hubs[0], seen).unwrap()
+}
+
+/// Where these words stand, which must be there in this order.
+#[track_caller]
+fn assert_in_order(page: &str, words: &[&str]) {
+    let mut rest = page;
+    for word in words {
+        let Some((_, after)) = rest.split_once(word) else {
+            panic!("no {word:?} where it should be in:\n{page}")
+        };
+        rest = after;
+    }
+}
+
+#[test]
+fn hubs_come_worst_first_with_why_and_what_to_type() {
+    let path = "svn/cut/2012/11/13/160000/cut-1.tar.gz".into();
+    let newest = Tarball { path, ..healthy().newest };
+    let cut = RepoSummary { newest, verification: Verification::Contradicted { says: 9 }, ..healthy() };
+    let page = front_of(&[
+        answered(&on("A", "N1"), report([("svn/env", healthy())])),
+        unanswered(&on("B", "N2")),
+        answered(&on("C", "N3"), report([("svn/cut", cut), ("svn/env", healthy())])),
+    ]);
+    assert_in_order(
+        &page,
+        &[
+            "Not well: hubs C, B (2 of 3).",
+            "<caption>Hubs, worst first",
+            "/hub/C",
+            "1 repo has no backup to rely on",
+            "/hub/B",
+            "1 node could not be looked at",
+            "/hub/A",
+            "the one repo is within its limits",
+            "What is wrong",
+            "hub C, node N3",
+            "svn/cut",
+            "its sidecar says 9",
+            "<code>ssh -o BatchMode=yes C ls -l /data/backup/cms02/svn/cut/2012/11/13/160000</code>",
+            "hub B, node N2",
+            "Connection refused &#60;&#38;&#62;",
+            "see whether the node is up",
+        ],
+    );
+}
+
+#[test]
+fn nothing_configured_and_nothing_asked_yet_say_so() {
+    let empty = front(&frame(), &Round::new(Vec::new()), &[]).unwrap();
+    assert!(empty.contains("No hub is configured.") && !empty.contains("<table"), "{empty}");
+    let sighting = Sighting { target: Arc::new(target()), report: None, last: None };
+    let page = front_of(std::slice::from_ref(&sighting));
+    assert!(page.contains("It was not asked yet") && page.contains("not asked yet</td>"), "{page}");
+    let sightings = [sighting];
+    assert!(hub_of(&sightings, &seen(&sightings)).contains("It was not asked yet"));
+}
+
+#[test]
+fn whatever_a_node_or_a_configuration_says_is_text() {
+    let name = "svn/<script>alert('\"&')</script>";
+    let mut report = report([(name, RepoSummary { count: 99, ..healthy() })]);
+    report.root = "/data/<img src=x>".into();
+    report.rejects.count = 1;
+    report.rejects.first = vec!["<i>reject</i>".into()];
+    let sightings = [answered(&on("<u>", "\"><b>"), report)];
+    let mut with_debug = seen(&sightings);
+    with_debug[0].history = Some(History::default());
+    for page in [front_of(&sightings), hub_of(&sightings, &with_debug)] {
+        for tag in ["<script", "<img src=x", "<i>reject", "<u>", "\"><b>", "<b>Ask"] {
+            assert!(!page.contains(tag), "{tag} in {page}");
+        }
+        assert!(page.contains("svn/&#60;script&#62;alert(&#39;&#34;&#38;&#39;)"), "{page}");
+    }
+}
+
+#[test]
+fn times_are_shown_in_the_hubs_zone_and_in_utc() {
+    let sightings = [answered(&target(), report([("svn/env", healthy())]))];
+    let page = hub_of(&sightings, &seen(&sightings));
+    assert_in_order(
+        &page,
+        &[
+            "datetime=\"2012-11-13T16:00:00+08:00\">2012-11-13 16:00</time> <small>2012-11-13 08:00 UTC</small>",
+        ],
+    );
+    assert!(page.contains("times are Asia/Shanghai"));
+}
+
+#[test]
+fn page_holds_no_mail_address_and_no_script() {
+    let sightings = [answered(&target(), report([("svn/env", healthy())])), unanswered(&on("C2", "X"))];
+    let mut with_debug = seen(&sightings);
+    with_debug.iter_mut().for_each(|seen| seen.history = Some(History::default()));
+    for page in [front_of(&sightings), hub_of(&sightings, &with_debug)] {
+        for word in ["secret@", "<script", "style=", "<style", "http://", "https://", " on"] {
+            let is_handler = |page: &str| {
+                page.split(" on").skip(1).any(|rest| rest.split(' ').next().unwrap().contains("=\""))
+            };
+            assert!(
+                if word == " on" { !is_handler(&page) } else { !page.contains(word) },
+                "{word} in {page}"
+            );
+        }
+    }
+}
+
+#[test]
+fn repos_with_the_same_trouble_stand_together() {
+    let stale = || RepoSummary { newest: Tarball { made: at(0), ..healthy().newest }, ..healthy() };
+    let repos =
+        [("svn/a", stale()), ("svn/b", stale()), ("svn/c", stale()), ("svn/d", stale()), ("svn/e", stale())];
+    let page = front_of(&[answered(&target(), report(repos))]);
+    assert_in_order(&page, &["svn/a, svn/b, svn/c and 2 more", "newest is ", "See what came last"]);
+    assert_eq!(
+        page.matches("<pre").count(),
+        0,
+        "a path that is not one of a tarball is not guessed at: {page}"
+    );
+}
+
+#[test]
+fn plot_is_of_what_is_held_or_expected() {
+    let expecting = Target { expected: Some([Repo::from_label("svn/gone")].into()), ..target() };
+    let report = report([("svn/env", healthy())]);
+    assert!(plot_of(&target(), Some(&report), "svn/env").is_some());
+    assert!(plot_of(&expecting, Some(&report), "svn/gone").is_some());
+    assert!(plot_of(&expecting, None, "svn/gone").is_some());
+    assert!(plot_of(&target(), Some(&report), "svn/gone").is_none());
+    assert!(plot_of(&target(), None, "svn/gone").is_none());
+}
