@@ -197,7 +197,10 @@ fn no_limit_is_written_into_a_dashboard() {
     each_panel(|panel| {
         walk(&panel.json["fieldConfig"], "", &mut |key, value| {
             if key == "steps" && value.is_object() {
-                assert!(value["value"].is_null() || value["value"] == 0 || value["value"] == 1, "{panel}: {value}");
+                assert!(
+                    value["value"].is_null() || value["value"] == 0 || value["value"] == 1,
+                    "{panel}: {value}"
+                );
             }
         });
         for target in panel.targets() {
