@@ -12,7 +12,7 @@ PREFIX ?= /usr/local
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: tools build ## four hubs on real nodes, the exporter and Prometheus, until Ctrl-C
+demo: tools build ## four hubs on real nodes, the exporter, Prometheus and the mails, until Ctrl-C
 	@$(TARGET)/debug/demo
 
 # The first step that fails is named, and ends it.
@@ -32,7 +32,7 @@ lint: ## clippy, warnings being errors
 units: tools ## cargo test; the failures stand together at its end
 	$(CARGO) test --locked --workspace --no-fail-fast
 
-check-demo: tools build ## the demo without a person: does Prometheus see what was put on the nodes?
+check-demo: tools build ## the demo without a person: does Prometheus see what was put on the nodes, and is it mailed?
 	$(TARGET)/debug/demo --check
 
 tools: ## installs, by apt, the programs that tests and demo run and that are missing

@@ -12,6 +12,7 @@ pub mod listing;
 pub mod report;
 pub mod verdict;
 
+pub mod alertmanager;
 pub mod human;
 pub mod metrics;
 pub mod table;

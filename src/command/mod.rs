@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and the exit statuses that answer.
 
+mod alertmanager_config;
 mod authorized_key;
 mod check;
 mod logging;
@@ -81,6 +82,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
     },
+    /// Print the Alertmanager configuration that mails what concerns a hub to its `email` addresses
+    AlertmanagerConfig(alertmanager_config::Flags),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -116,6 +119,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Check { live }) => check::run(&files, live),
         Some(Command::Probe { hub, node, output }) => probe::run(&files, hub, node, output),
         Some(Command::AuthorizedKey { node, public_key }) => authorized_key::run(&files, &node, public_key),
+        Some(Command::AlertmanagerConfig(flags)) => alertmanager_config::run(&files, flags),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "scm-backup-exporter", &mut script);

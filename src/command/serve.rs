@@ -28,7 +28,7 @@ pub(super) struct Flags {
     /// Scrapes at once; 0 for any number
     #[arg(long = "web.max-requests", value_name = "N", default_value_t = 100)]
     max_requests: usize,
-    /// Probes at once
+    /// Listings under way at once
     #[arg(long = "probe.max-concurrent", value_name = "N", default_value_t = 64)]
     max_concurrent: usize,
 }

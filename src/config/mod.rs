@@ -27,6 +27,22 @@ pub use check::check_text;
 pub use finding::{Faults, Finding};
 pub use keys::known_keys;
 
+/// One mail address, held to what the key `email` is held to.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn mail_address(text: &str) -> Result<String, String> {
+    value::mail_address(text)
+}
+
+/// The address of a page, held to what the key `reporturl` is held to.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn page_address(text: &str) -> Result<String, String> {
+    value::page(text)
+}
+
 /// A configuration that can be worked with.
 #[derive(Debug, Clone)]
 pub struct Loaded {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -59,8 +59,6 @@ pub struct Prober {
 #[derive(Debug)]
 struct Shared {
     sessions: Sessions,
-    /// Probes at once.
-    turns: Semaphore,
     /// Probes in flight.
     probes: TaskTracker,
     stop: CancellationToken,
@@ -110,11 +108,10 @@ impl Scope {
 }
 
 impl Prober {
-    /// A prober of an inventory, with at most `max_concurrent` probes at once.
+    /// A prober of an inventory, with at most `max_concurrent` listings under way at once.
     pub fn new(inventory: Inventory, dir: RuntimeDir, max_concurrent: usize) -> Self {
         let shared = Shared {
-            sessions: Sessions::new(dir),
-            turns: Semaphore::new(max_concurrent.max(1)),
+            sessions: Sessions::new(dir, max_concurrent),
             probes: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
@@ -222,20 +219,13 @@ impl Prober {
         let (shared, slot) = (self.shared.clone(), slot.clone());
         self.shared.probes.spawn(async move {
             let found = tokio::select! {
-                found = shared.look(&slot.target) => Some(found),
+                found = look(&shared.sessions, &slot.target) => Some(found),
                 () = shared.stop.cancelled() => None,
             };
             slot.settle(found);
             drop(sender);
         });
         Some(receiver)
-    }
-}
-
-impl Shared {
-    async fn look(&self, target: &Arc<Target>) -> Look {
-        let _turn = self.turns.acquire().await;
-        look(&self.sessions, target).await
     }
 }
 

@@ -149,7 +149,7 @@ pub fn judge(target: &Target, report: &Report, now: Timestamp) -> Verdict {
     if let Some(lock) = lock {
         let age = now.duration_since(lock.since);
         let limits = repos.keys().map(|name| repo::lock_limit(target.limits_of(name)));
-        if age > limits.max().unwrap_or_else(|| repo::lock_limit(&target.limits)) {
+        if age > limits.max().unwrap_or(repo::LOCK_WITHOUT_MAX_AGE) {
             notes.push(Note::StaleLock { age });
         }
     }

@@ -11,12 +11,12 @@ use crate::report::{Lock, RepoSummary, Verification};
 /// A stamp may be so far ahead of our clock: clocks differ.
 const FUTURE: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long a lock excuses a repo whose `max_age` is switched off.
-const LOCK_WITHOUT_MAX_AGE: Duration = Duration::from_secs(26 * 3600);
+/// How long a lock excuses where no `max_age` is in force: one that is switched off, or no repo at all.
+pub(super) const LOCK_WITHOUT_MAX_AGE: SignedDuration = SignedDuration::from_hours(26);
 
 /// How long a lock excuses what it may explain. At the limit itself it still does.
 pub(super) fn lock_limit(limits: &Limits) -> SignedDuration {
-    signed(limits.max_age.unwrap_or(LOCK_WITHOUT_MAX_AGE))
+    limits.max_age.map_or(LOCK_WITHOUT_MAX_AGE, signed)
 }
 
 /// Judges a repo of which tarballs were found. Exactly at a limit is within it.

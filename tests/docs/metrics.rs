@@ -1,75 +1,13 @@
 //! The table of metrics against an exposition.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use scm_backup_exporter::inventory::Repo;
-use scm_backup_exporter::listing::Method;
-use scm_backup_exporter::metrics::{self, Exporter, Format, Reload, Snapshot};
-use scm_backup_exporter::probe::failure::{Failure, Reason};
-use scm_backup_exporter::probe::ssh::Phases;
-use scm_backup_exporter::probe::{Attempt, Sighting};
-use scm_backup_exporter::report::{Filesystem, Lock, Rejects, RepoSummary, Report, Tarball, Verification};
-use scm_backup_exporter::{config, metrics::ProcessUsage};
+use std::collections::BTreeSet;
 
 use crate::page::{README, assert_same, code_words, section, table, words_from};
 
 const PREFIX: &str = "scm_backup_";
 
-/// An exposition in which every family has a sample. A golden exposition can take its place.
-fn exposition() -> String {
-    let file = "[HUB]\nA = N\n[A]\nsrvnode = a\nselect = svn/x\n".to_owned();
-    let inventory = config::parse(&[(PathBuf::from("a.ini"), file)], &|_| None).unwrap().inventory;
-    let now = Timestamp::UNIX_EPOCH;
-    let tarball = || Tarball { made: now, size: 1, path: String::new() };
-    let found = RepoSummary {
-        newest: tarball(),
-        previous: Some(tarball()),
-        oldest: now,
-        count: 2,
-        total_bytes: 2,
-        verification: Verification::Verified,
-    };
-    let report = Report {
-        taken: now,
-        method: Method::Printf,
-        root: "/backup/a".into(),
-        clock_offset: 0.0,
-        zone: TimeZone::UTC,
-        repos: BTreeMap::from([(Repo::from_label("svn/x"), found)]),
-        records: 2,
-        rejects: Rejects::default(),
-        unreadable: 0,
-        lock: Some(Lock { since: now }),
-        filesystem: Some(Filesystem { size: 2, avail: 1 }),
-        zone_shift_hours: None,
-    };
-    let last = Attempt {
-        ended: now,
-        failure: Some(Failure::new(Reason::Connect, "refused")),
-        phases: Phases { connect: Duration::ZERO, list: Some(Duration::ZERO) },
-    };
-    let sightings = inventory
-        .targets()
-        .map(|target| Sighting {
-            target: Arc::clone(target),
-            report: Some(Arc::new(report.clone())),
-            last: Some(last.clone()),
-        })
-        .collect();
-    let exporter = Exporter {
-        version: "0",
-        reload: Reload { successful: true, last_success: now },
-        ssh_sessions: 0,
-        process: ProcessUsage::of_us(),
-    };
-    let hubs = inventory.hubs.into_values().collect();
-    metrics::encode(Snapshot { now, hubs, sightings, exporter: Some(exporter) }, Format::Text).unwrap()
-}
+/// An exposition in which every family has a sample.
+const EXPOSITION: &str = include_str!("../fixtures/golden/metrics.txt");
 
 /// Each series' name with the names of its labels, of those that are ours.
 fn series(exposition: &str) -> BTreeSet<(String, BTreeSet<String>)> {
@@ -103,13 +41,13 @@ fn table_of_metrics_is_the_exposition_with_its_labels() {
         })
         .collect();
     assert_eq!(documented.len(), rows.len(), "a metric has two rows");
-    assert_same(&documented, &series(&exposition()));
+    assert_same(&documented, &series(EXPOSITION));
 }
 
 #[test]
 fn every_metric_named_anywhere_in_the_readme_is_in_the_exposition() {
     let named = words_from(README, PREFIX, |c| c.is_ascii_lowercase() || c == '_');
-    let exposition = series(&exposition());
+    let exposition = series(EXPOSITION);
     let names: BTreeSet<_> = exposition.iter().map(|(name, _)| name.as_str()).collect();
     assert_same(&named, &names);
 }

@@ -39,7 +39,7 @@ fn scrape_configuration_with_what_is_commented_out_is_sound() {
 #[test]
 fn scrape_configurations_in_the_readme_are_sound() {
     let examples = blocks(README, "yaml");
-    assert_eq!(examples.len(), 2);
+    assert_eq!(examples.len(), 3);
     for example in examples {
         assert_sound(&example);
     }

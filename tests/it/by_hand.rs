@@ -39,7 +39,7 @@ fn round_by_hand_shows_the_state_in_words_and_in_the_exit_status() {
 #[test]
 fn node_that_cannot_be_looked_at_is_status_3_with_what_to_do() {
     let mut world = World::new();
-    let nobody = testbed::broken::refused().unwrap();
+    let nobody = testbed::broken::Refusing::start().unwrap();
     world.know("N1", &nobody);
     let config = world.hub("A", "srv1").write("A = N1", "");
     let output = by_hand(&config, &["probe"]);
@@ -65,7 +65,7 @@ fn live_check_says_what_every_node_answered() {
     let mut world = World::new();
     world.good_tree("N1", "srv1");
     let _one = world.sshd("N1");
-    let nobody = testbed::broken::refused().unwrap();
+    let nobody = testbed::broken::Refusing::start().unwrap();
     world.know("N2", &nobody);
     let config = world.hub("A", "srv1").write("A = N1 N2", "");
     let output = by_hand(&config, &["check", "--live"]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpStream;
 
-use testbed::broken::{BlackHole, Broken, Fault, refused};
+use testbed::broken::{BlackHole, Broken, Fault, Refusing};
 use testbed::sshd::Options;
 use testbed::{Node as _, Sshd, poll, tool};
 
@@ -26,7 +26,8 @@ fn seen_well(lines: &str) -> (Beside, Sshd, testbed::Exporter, String) {
 #[test]
 fn refused_node_says_to_see_whether_it_is_up() {
     let mut beside = Beside::new();
-    beside.world.know("BAD", &refused().unwrap());
+    let nobody = Refusing::start().unwrap();
+    beside.world.know("BAD", &nobody);
     let exporter = beside.serve("");
     let metrics = assert_bad(
         &exporter,
@@ -113,7 +114,7 @@ fn changed_host_key_is_refused_and_the_last_report_stays() {
     let after = assert_bad(
         &exporter,
         "host_key",
-        &["the node's host key has changed (Offending", "known_hosts:", "compare the node's key"],
+        &["the node's host key has changed (Offending", "known_hosts:", "ask the node's administrator why"],
     );
     assert_kept(&before, &after, "BAD");
     assert_eq!(bad.logins(), 1);
@@ -179,7 +180,7 @@ fn jump_host_that_denies_the_key_is_named() {
 fn failure_behind_or_before_a_jump_host_shows_its_own_reason() {
     let mut beside = Beside::new();
     let gateway = beside.world.sshd_with("GW", testbed::Login::default());
-    let nobody = refused().unwrap();
+    let nobody = Refusing::start().unwrap();
     beside.world.know("GONE", &nobody);
     let behind = Sshd::start(&beside.world.client, beside.login()).unwrap();
     beside.world.client.add_behind("GONE", "B0", &behind).unwrap();
@@ -191,7 +192,11 @@ fn failure_behind_or_before_a_jump_host_shows_its_own_reason() {
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     for (node, reason, words) in [
-        ("B0", "connect", format!("connect to host 127.0.0.1 port {}: Connection refused", nobody.port())),
+        (
+            "B0",
+            "connect",
+            format!("connect to host 127.0.0.1 port {}: Connection refused", nobody.address().port()),
+        ),
         ("B1", "connect", "open failed: connect failed: Connection refused".to_owned()),
         ("B2", "resolve", "open failed: connect failed: ".to_owned()),
     ] {

@@ -7,6 +7,7 @@ mod by_hand;
 mod failures;
 mod http;
 mod listening;
+mod mail;
 mod nodes;
 mod prometheus;
 mod protection;

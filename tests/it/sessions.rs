@@ -156,3 +156,23 @@ fn probe_through_a_jump_host_leaves_nothing_either() {
     let (_, directory) = exporter.end(Signal::TERM).unwrap();
     assert_eq!(testbed::exporter::leftovers(&directory), [] as [&str; 0]);
 }
+
+#[test]
+fn node_that_hangs_at_the_login_takes_no_turn_from_the_others() {
+    let mut world = World::new();
+    world.good_tree("N2", "srv1");
+    let hanging = Broken::start(Fault::SilentAfterBanner).unwrap();
+    world.know("N1", &hanging);
+    let _good = world.sshd("N2");
+    let config = world.hub("A", "srv1").write("A = N1 N2", "timeout = 60");
+    let exporter =
+        Exporter::start_with(program(), &[&config], &["--probe.max-concurrent", "1"], &[]).unwrap();
+    std::thread::scope(|scope| {
+        let hangs = scope.spawn(|| exporter.get("/probe?hub=A&node=N1"));
+        poll::until("ssh connects", || Ok((hanging.connections() > 0).then_some(()))).unwrap();
+        assert_healthy(&exporter.text("/probe?hub=A&node=N2").unwrap(), "A", "N2");
+        assert!(!hangs.is_finished());
+        exporter.signal(Signal::TERM);
+        hangs.join().unwrap().unwrap();
+    });
+}

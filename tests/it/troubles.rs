@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use testbed::broken::{BlackHole, refused};
+use testbed::broken::{BlackHole, Refusing};
 use testbed::tree::Nights;
 use testbed::{Login, Shell};
 
@@ -159,7 +159,8 @@ fn unreachable_nodes_neither_stop_the_others_nor_hang_the_run() {
     let mut beside = Beside::new();
     let hole = BlackHole::start().unwrap();
     beside.world.know("BAD", &hole);
-    beside.world.know("B2", &refused().unwrap());
+    let nobody = Refusing::start().unwrap();
+    beside.world.know("B2", &nobody);
     beside.world.sections("[node BAD]\ntimeout = 1");
     let config = beside.world.write("A = BAD B2 GOOD", PATIENT);
     let exporter = beside.world.serve(&config);

@@ -119,11 +119,18 @@ pub(super) fn emails(text: &str) -> Read<Vec<String>> {
     })
 }
 
+/// One mail address.
+pub(super) fn mail_address(text: &str) -> Read<String> {
+    email(text)
+        .ok_or_else(|| format!("{} is not a mail address; write it like who@example.org", quoted(text)))
+}
+
+/// What a mail server, and Alertmanager before it, takes for an address, less what needs quotes.
 fn email(text: &str) -> Option<String> {
-    let odd = |c: char| c.is_control() || "\"'`<>()[]\\,;:$|".contains(c);
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "\"'`<>()[]\\,;:$|".contains(c);
     let (local, domain) = text.split_once('@')?;
-    let good = !local.is_empty()
-        && !local.starts_with('-')
+    let good = !local.starts_with('-')
+        && local.split('.').all(|part| !part.is_empty())
         && !domain.contains('@')
         && !text.contains(odd)
         && domain.split('.').all(|part| !part.is_empty());

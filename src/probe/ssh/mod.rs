@@ -56,6 +56,8 @@ pub struct Sessions {
     logins: Semaphore,
     /// Logins to nodes that failed last time, so that dead nodes never make living ones wait.
     retries: Semaphore,
+    /// Listings under way on all nodes. Taken after the login, for the same reason.
+    listings: Semaphore,
 }
 
 /// What is kept of one node.
@@ -110,8 +112,8 @@ pub struct Job<'a> {
 }
 
 impl Sessions {
-    /// No session yet; their sockets will lie in `dir`.
-    pub fn new(dir: RuntimeDir) -> Self {
+    /// No session yet; their sockets will lie in `dir`. At most `max_listings` will be under way at once.
+    pub fn new(dir: RuntimeDir, max_listings: usize) -> Self {
         Self {
             dir,
             nodes: Mutex::default(),
@@ -119,6 +121,7 @@ impl Sessions {
             keepers: TaskTracker::new(),
             logins: Semaphore::new(LOGINS),
             retries: Semaphore::new(LOGINS),
+            listings: Semaphore::new(max_listings.clamp(1, Semaphore::MAX_PERMITS)),
         }
     }
 
@@ -147,6 +150,9 @@ impl Sessions {
             let (master, kept) = match login {
                 Ok(login) => login,
                 Err(failure) => return (phases, Err(failure)),
+            };
+            let Ok(_listing) = self.listings.acquire().await else {
+                return (phases, Err(Failure::new(Reason::Internal, "the exporter is stopping")));
             };
             let started = Instant::now();
             let run = tokio::time::timeout(left, master.run(job.command, job.input, sink())).await;

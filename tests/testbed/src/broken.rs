@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -170,11 +171,35 @@ impl Node for BlackHole {
     }
 }
 
-/// An address that nobody listens at: connecting is refused. Another may come to listen there, so it is to
-/// be used at once.
-///
-/// # Errors
-/// When there is no free port.
-pub fn refused() -> Result<SocketAddr> {
-    Ok((Ipv4Addr::LOCALHOST, crate::sshd::free_port()?).into())
+/// An address that nobody listens at: connecting is refused. The port is held by a socket that never listens, so
+/// that no other server can come to listen there.
+#[derive(Debug)]
+pub struct Refusing {
+    address: SocketAddr,
+    _socket: OwnedFd,
+}
+
+impl Refusing {
+    /// Takes a free port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn start() -> Result<Self> {
+        use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let address = getsockname(&socket)?.try_into()?;
+        Ok(Self { address, _socket: socket })
+    }
+}
+
+impl Node for Refusing {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn host_key(&self) -> Option<String> {
+        None
+    }
 }

@@ -1,7 +1,9 @@
-//! The four hubs of the legacy configuration on real nodes, the exporter, and Prometheus scraping it.
+//! The four hubs of the legacy configuration on real nodes, the exporter, Prometheus scraping it, and the mails.
 //!
 //! All is well but for C2: on node C its newest `repos/env` was cut short and `tracs/heprez` is missing, and
 //! nothing came to node H1 for twelve days.
+
+mod mails;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,9 +14,11 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::haste::Haste;
 use crate::tree::Nights;
 use crate::{
-    Client, Dropbear, Exporter, Login, Prometheus, Result, Shell, Sshd, Tree, Userland, exporter, prometheus,
+    Client, Dropbear, Exporter, Login, Mail, Mailing, Prometheus, Result, Shell, Sshd, Tree, Userland,
+    exporter, prometheus,
 };
 
 /// The users' configuration files, as they have them.
@@ -44,11 +48,38 @@ const ENV: [&str; 8] = [
 /// What a person at the graph page wants to see first.
 const QUERY: &str = "scm_backup_repo_status > 0";
 
+/// Who gets mail about C2, the hub that has trouble.
+const OFFLINE: &str = "offline@example.org";
+
+/// Who gets mail about the monitoring itself.
+const DEFAULT: &str = "monitoring@example.org";
+
+/// How quick it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// From one scrape to the next, in seconds.
+    pub scrapes: u32,
+    /// From one evaluation of the rules to the next, in seconds.
+    pub rules: u32,
+    /// The waits of alerts and mails.
+    pub haste: Haste,
+}
+
+impl Pace {
+    /// For a person. Since of the alerts' minutes a second is left, scrapes are that quick, too: or there would seem to
+    /// be no exporter.
+    pub const WATCHED: Self = Self { scrapes: 2, rules: 1, haste: Haste::DEMO };
+
+    /// For nobody.
+    pub const CHECK: Self = Self { scrapes: 2, rules: 1, haste: Haste::TEST };
+}
+
 /// A running demo. Dropping it, or [`Demo::end`], ends everything.
 #[derive(Debug)]
 pub struct Demo {
     // Fields drop in order, and in this order it is to end.
     prometheus: Prometheus,
+    mailing: Mailing,
     exporter: Exporter,
     nodes: Nodes,
     configs: Vec<PathBuf>,
@@ -81,11 +112,11 @@ pub struct Row {
 pub type Place = (String, String, String);
 
 impl Demo {
-    /// Starts everything. `interval` is that of the scrapes, in seconds.
+    /// Starts everything.
     ///
     /// # Errors
     /// When a part does not come up.
-    pub fn start(program: &Path, interval: u32) -> Result<Self> {
+    pub fn start(program: &Path, pace: Pace) -> Result<Self> {
         ensure!(program.exists(), "there is no exporter at {}; run `cargo build`", program.display());
         let directory = tempfile::Builder::new().prefix("scm-backup-demo-").tempdir()?;
         make_trees(directory.path(), Timestamp::now())?;
@@ -99,12 +130,17 @@ impl Demo {
         }
         let paths: Vec<&Path> = configs.iter().map(PathBuf::as_path).collect();
         let exporter = Exporter::start(program, &paths)?;
+        let mailing = Mailing::start(program, &paths, DEFAULT, pace.haste)?;
+        let Pace { scrapes, rules, .. } = pace;
         let scrape = SCRAPE
             .replace("localhost:10222", &exporter.address().to_string())
-            .replace("scrape_interval: 1m", &format!("scrape_interval: {interval}s"))
-            .replace("scrape_timeout: 55s", &format!("scrape_timeout: {interval}s"));
-        let prometheus = Prometheus::start(&scrape)?;
-        Ok(Self { prometheus, exporter, nodes, configs, program: program.to_owned(), directory })
+            .replace("scrape_interval: 1m", &format!("scrape_interval: {scrapes}s"))
+            .replace(
+                "scrape_timeout: 55s",
+                &format!("scrape_timeout: {scrapes}s\n  evaluation_interval: {rules}s"),
+            );
+        let prometheus = mailing.watch(&scrape)?;
+        Ok(Self { prometheus, mailing, exporter, nodes, configs, program: program.to_owned(), directory })
     }
 
     /// Where to look, for a person.
@@ -117,6 +153,9 @@ impl Demo {
             ("its metrics", self.exporter.url("/metrics")),
             ("Prometheus", self.prometheus.url("/graph")),
             ("what is not well", self.prometheus.graph_url(QUERY)),
+            ("its alerts", self.prometheus.url("/alerts")),
+            ("Alertmanager", self.mailing.alertmanager.url("/")),
+            ("mails, as HTML", self.mails_directory().display().to_string()),
             ("by hand", format!("{} probe {}", self.program.display(), configs.join(" "))),
             ("trees to break", format!("{trees}/{{SDU,Z9,C,H1}}/backup")),
             ("a node's shell", format!("ssh -F {} SDU", ssh_config.display())),
@@ -157,12 +196,22 @@ impl Demo {
         Ok(status.iter().map(row).collect())
     }
 
+    /// Waits for the mail about the hub that has trouble, once that is all told.
+    ///
+    /// # Errors
+    /// When it does not come; the error shows what came.
+    pub fn wait_for_mail(&self) -> Result<Mail> {
+        let told = ["repos/env on C cut short", "tracs/heprez on C missing", "tracs/env on H1 too old"];
+        self.mailing.sink.wait_for(OFFLINE, |mail| told.iter().all(|what| mail.text.contains(what)))
+    }
+
     /// Ends everything.
     ///
     /// # Errors
     /// When the exporter panicked, did not end well, or left something.
     pub fn end(self) -> Result<()> {
         self.prometheus.stop()?;
+        self.mailing.stop()?;
         let (status, runtime) = self.exporter.end(Signal::TERM)?;
         let log = exporter::log(&runtime);
         let panic: Vec<&str> = log.lines().skip_while(|line| !line.contains("panicked")).take(2).collect();
@@ -243,19 +292,22 @@ probe_timeout = 60
 
 [ZZ]
 timezone = Asia/Shanghai
+email = dayabay@example.org
 
 [WW]
 timezone = Asia/Taipei
+email = cms02@example.org
 
 [hub G]
 srvnode = g4pb
 timezone = Asia/Taipei
+email = g4pb@example.org
 
 [hub C2]
 srvnode = cms01
 timezone = Asia/Taipei
 select = {env}
-email = offline@example.org
+email = {OFFLINE}
 
 [node SDU]
 timeout = 30

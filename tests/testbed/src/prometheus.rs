@@ -73,7 +73,10 @@ impl Prometheus {
             let mut command = Command::new(tool::find("prometheus")?);
             command.arg(format!("--config.file={}", path.display()));
             command.arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()));
-            command.arg(format!("--web.listen-address={address}")).arg("--web.enable-lifecycle").args(flags);
+            command.arg(format!("--web.listen-address={address}")).arg("--web.enable-lifecycle");
+            // It finds an Alertmanager some seconds after its rules begin; what fired before is then sent anew.
+            command.arg("--rules.alert.resend-delay=5s");
+            command.args(flags);
             let mut daemon = Daemon::start("prometheus", &mut command, &directory.path().join("log"))?;
             match daemon.wait_for("is ready", |log| log.contains("Server is ready to receive").then_some(()))
             {

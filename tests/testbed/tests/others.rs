@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use testbed::broken::{BlackHole, Broken, Fault, refused};
+use testbed::broken::{BlackHole, Broken, Fault, Refusing};
 use testbed::client::Node as _;
 use testbed::process::Process;
 use testbed::{Client, Dropbear, Login, Prometheus, Shell, Userland, poll, prometheus};
@@ -76,7 +76,8 @@ fn black_hole_neither_accepts_nor_refuses() {
     let hole = BlackHole::start().unwrap();
     let error = TcpStream::connect_timeout(&hole.address(), Duration::from_millis(300)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
-    let error = TcpStream::connect(refused().unwrap()).unwrap_err();
+    let nobody = Refusing::start().unwrap();
+    let error = TcpStream::connect(nobody.address()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 

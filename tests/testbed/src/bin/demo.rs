@@ -3,15 +3,21 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use testbed::{Demo, Result, demo};
+use testbed::Result;
+use testbed::demo::{self, Demo, Pace};
+
+/// How often is looked for mails and signals.
+const LOOK: Duration = Duration::from_millis(200);
 
 const USAGE: &str = "usage: demo [--check] [--exporter PATH]
 
-  --check          show what Prometheus sees, hold it against what was made, and end
+  --check          show what Prometheus sees, hold it against what was made, wait for the mail, and end
   --exporter PATH  the scm-backup-exporter to run, unless it is beside this program";
 
 fn main() -> ExitCode {
@@ -46,10 +52,12 @@ fn run() -> Result<()> {
 }
 
 fn run_check(program: &std::path::Path) -> Result<()> {
-    let demo = Demo::start(program, 2)?;
+    let demo = Demo::start(program, Pace::CHECK)?;
     let rows = demo.wait_for_rows()?;
     print!("{}", demo::table(&rows));
     demo::check(&rows)?;
+    let mail = demo.wait_for_mail()?;
+    println!("mail to {}: {}", mail.to.join(", "), mail.subject);
     demo.end()?;
     println!("demo: as it was made");
     Ok(())
@@ -58,10 +66,16 @@ fn run_check(program: &std::path::Path) -> Result<()> {
 fn run_until_signal(program: &std::path::Path) -> Result<()> {
     // From here on a signal is kept, so that one that comes early ends in order, too.
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    println!("starting four nodes, the exporter and Prometheus ...");
-    let demo = Demo::start(program, 15)?;
-    println!("\n{}\nThe first scrape comes within 15 s. Ctrl-C ends everything.\n", demo.guide());
-    signals.forever().next();
+    println!("starting four nodes, the exporter, Prometheus, Alertmanager and a mail server ...");
+    let demo = Demo::start(program, Pace::WATCHED)?;
+    println!("\n{}", demo.guide());
+    println!("An alert waits a second for each of its minutes. Then its mail comes, and is shown here.");
+    println!("Ctrl-C ends everything.");
+    let mut shown = demo.mails();
+    while signals.pending().next().is_none() {
+        print!("{}", shown.new_ones()?);
+        thread::sleep(LOOK);
+    }
     println!("ending ...");
     demo.end()?;
     println!("nothing is left");
