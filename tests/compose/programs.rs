@@ -90,6 +90,28 @@ fn exporter_runs_with_the_flags_and_files_of_the_service() {
     assert_eq!(ports(service)[0].1, 10222, "the port where it listens by itself");
 }
 
+/// What the exporter prints of the demo's hubs; to make the files anew is to print it into them.
+#[test]
+fn mails_of_the_demo_are_what_the_exporter_prints_of_its_hubs() {
+    let services = services();
+    let template = mounts(&services["alertmanager"]).remove(1).target;
+    let port = ports(&services["grafana"])[0].0;
+    let grafana = format!("--mail.grafana-url=http://localhost:{port}");
+    let in_place = format!("--mail.templates-file={template}");
+    let mail = ["--smtp.smarthost=mail:1025", "--smtp.require-tls=false", "--smtp.from=backups@example.org"];
+    let configuration = [mail.as_slice(), &["--mail.default-to=admin@example.org", &in_place]].concat();
+    for (file, arguments) in
+        [("alertmanager.yml", configuration), ("scm-backup.tmpl", vec!["--templates", &grafana])]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scm-backup-exporter"));
+        command.arg("--config.file").arg(project("deploy/compose/demo.ini")).arg("alertmanager-config");
+        let output = command.args(&arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let kept = std::fs::read_to_string(project("deploy/compose").join(file)).unwrap();
+        assert_eq!(kept, String::from_utf8(output.stdout).unwrap(), "print {file} anew with {arguments:?}");
+    }
+}
+
 /// promtool reads more of it than Prometheus does at its start.
 #[test]
 fn configuration_of_prometheus_is_sound() {

@@ -13,7 +13,8 @@ use crate::file::{mounts, ports, project, services, texts, yaml};
 fn assert_valid(arguments: &[&str], file: &std::path::Path, is_valid: bool) {
     let mut command = Command::new(tool::find("docker-compose").unwrap());
     command.args(arguments).arg("--file").arg(file).args(["config", "--quiet"]);
-    for variable in ["SCM_BACKUP_CONFIG", "SCM_BACKUP_SSH", "SCM_BACKUP_ALERTMANAGER"] {
+    for variable in ["SCM_BACKUP_CONFIG", "SCM_BACKUP_SSH", "SCM_BACKUP_ALERTMANAGER", "SCM_BACKUP_TEMPLATES"]
+    {
         command.env_remove(variable);
     }
     let output = command.output().unwrap();
@@ -153,6 +154,8 @@ fn services_find_each_other() {
     let source = &yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"][0]["url"];
     assert_eq!(*source, format!("http://{}", address("prometheus")));
 
+    assert_eq!(prometheus["scrape_configs"][1]["static_configs"][0]["targets"], *alertmanagers);
+
     let mails = yaml("deploy/compose/alertmanager.yml");
     assert_eq!(mails["global"]["smtp_smarthost"].as_str().unwrap().split(':').next(), Some("mail"));
     assert!(services.contains_key("mail"));
@@ -164,6 +167,17 @@ fn prometheus_scrapes_as_in_an_installation_without_containers() {
     assert_eq!(inside["global"], outside["global"]);
     let job = |file: &Value| file["scrape_configs"][0]["job_name"].clone();
     assert_eq!(job(&inside), job(&outside));
+}
+
+/// What Prometheus is told to read is what it has mounted.
+#[test]
+fn prometheus_finds_its_rules() {
+    let files = &yaml("deploy/compose/prometheus.yml")["rule_files"][0];
+    let (directory, pattern) = files.as_str().unwrap().rsplit_once('/').unwrap();
+    let mounts = mounts(&services()["prometheus"]);
+    let rules = mounts.iter().find(|mount| mount.target.starts_with(directory)).unwrap();
+    assert!(rules.target.ends_with(pattern.trim_start_matches('*')), "{rules:?}");
+    assert_eq!(rules.source, "./alerts/scm-backup.rules.yml");
 }
 
 /// What Grafana is told to read is what it has mounted.

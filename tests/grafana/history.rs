@@ -65,7 +65,7 @@ impl<W: Write> History<W> {
                 let comma = if labels.is_empty() { "" } else { "," };
                 writeln!(
                     self.out,
-                    "{name}{{{labels}{comma}job=\"scm_backup\",instance=\"exporter:10222\"}} {value} {at}"
+                    "{name}{{{labels}{comma}job=\"scm-backup\",instance=\"exporter:10222\"}} {value} {at}"
                 )?;
             }
         }
