@@ -21,7 +21,7 @@ const RANGES: [i64; 3] = [3600, DAYS * DAY, 365 * DAY];
 const POINTS: i64 = 800;
 
 /// Of `interval` in the queries.
-const SMALLEST_STEP: i64 = 120;
+pub const SMALLEST_STEP: i64 = 120;
 
 fn prometheus() -> Prometheus {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -34,7 +34,7 @@ fn prometheus() -> Prometheus {
 }
 
 /// The expression as Grafana sends it.
-fn substituted(expression: &str, hub: &str, nodes: &str, step: i64) -> String {
+pub fn substituted(expression: &str, hub: &str, nodes: &str, step: i64) -> String {
     // max($__interval + smallest step, 4 * smallest step)
     let rate = (step + SMALLEST_STEP).max(4 * SMALLEST_STEP);
     let sent = expression

@@ -143,6 +143,11 @@ impl Demo {
         Ok(Self { prometheus, mailing, exporter, nodes, configs, program: program.to_owned(), directory })
     }
 
+    /// What scrapes the exporter.
+    pub fn prometheus(&self) -> &Prometheus {
+        &self.prometheus
+    }
+
     /// Where to look, for a person.
     pub fn guide(&self) -> String {
         let configs: Vec<String> =
