@@ -53,7 +53,8 @@ fn flags_named_anywhere_in_the_readme_exist() {
     let known: BTreeSet<_> = flags().into_iter().map(|(flag, _)| flag).collect();
     let named = words_from(README, " --", |c| c.is_ascii_lowercase() || c == '-' || c == '.');
     // Those of other programs.
-    let others = ["--path", "--locked", "--system", "--create-home", "--home-dir", "--shell", "--now"];
+    let others =
+        ["--path", "--locked", "--system", "--create-home", "--home-dir", "--shell", "--now", "--profile"];
     for flag in named {
         let flag = flag.trim().trim_end_matches('.');
         if flag.chars().all(|c| c == '-') {

@@ -148,6 +148,11 @@ impl Demo {
         &self.exporter
     }
 
+    /// What scrapes the exporter.
+    pub fn prometheus(&self) -> &Prometheus {
+        &self.prometheus
+    }
+
     /// Where to look, for a person.
     pub fn guide(&self) -> String {
         let configs: Vec<String> =

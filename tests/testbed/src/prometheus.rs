@@ -48,7 +48,23 @@ impl Prometheus {
     /// # Errors
     /// When a tool is missing, promtool objects to the configuration, or it does not come up.
     pub fn start(config: &str) -> Result<Self> {
+        Self::start_in(tempfile::Builder::new().prefix("prometheus-").tempdir()?, config, &[])
+    }
+
+    /// Starts it with what a file in the OpenMetrics format says was, and scrapes nothing.
+    ///
+    /// # Errors
+    /// When a tool is missing, promtool objects to the file, or it does not come up.
+    pub fn start_with_history(openmetrics: &Path) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
+        let mut promtool = Command::new(tool::find("promtool")?);
+        // promtool reads the whole file once for each block.
+        promtool.args(["tsdb", "create-blocks-from", "--max-block-duration=480h", "--quiet", "openmetrics"]);
+        judged(promtool.arg(openmetrics).arg(directory.path().join("data")), "")?;
+        Self::start_in(directory, "{}\n", &["--storage.tsdb.retention.time=10y"])
+    }
+
+    fn start_in(directory: TempDir, config: &str, flags: &[&str]) -> Result<Self> {
         let path = directory.path().join("prometheus.yml");
         fs::write(&path, config)?;
         check_config(&path)?;
@@ -60,6 +76,7 @@ impl Prometheus {
             command.arg(format!("--web.listen-address={address}")).arg("--web.enable-lifecycle");
             // It finds an Alertmanager some seconds after its rules begin; what fired before is then sent anew.
             command.arg("--rules.alert.resend-delay=5s");
+            command.args(flags);
             let mut daemon = Daemon::start("prometheus", &mut command, &directory.path().join("log"))?;
             match daemon.wait_for("is ready", |log| log.contains("Server is ready to receive").then_some(()))
             {
@@ -90,6 +107,28 @@ impl Prometheus {
         let data = self.api(&format!("/api/v1/query?query={}", escaped(query)))?;
         let results = data["result"].as_array().context("the answer has no result")?;
         results.iter().map(sample).collect()
+    }
+
+    /// The answer to an instant query at another time than now.
+    ///
+    /// # Errors
+    /// When it does not answer, or objects to the query.
+    pub fn query_at(&self, query: &str, time: i64) -> Result<Vec<Sample>> {
+        let data = self.api(&format!("/api/v1/query?query={}&time={time}", escaped(query)))?;
+        data["result"].as_array().context("the answer has no result")?.iter().map(sample).collect()
+    }
+
+    /// How many series with how many points together a range query gives; the times are Unix times.
+    ///
+    /// # Errors
+    /// When it does not answer, or objects to the query.
+    pub fn count_range(&self, query: &str, start: i64, end: i64, step: i64) -> Result<(usize, usize)> {
+        let query = escaped(query);
+        let data =
+            self.api(&format!("/api/v1/query_range?query={query}&start={start}&end={end}&step={step}"))?;
+        let series = data["result"].as_array().context("the answer has no result")?;
+        let points = series.iter().filter_map(|series| series["values"].as_array()).map(Vec::len).sum();
+        Ok((series.len(), points))
     }
 
     /// Asks a query again and again until its answer will do.

@@ -1,0 +1,9 @@
+//! `docker compose up`, as far as it can be tried where no image can be pulled: the file itself, and each program that
+//! it starts, with the same flags and files.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests")]
+
+mod demo;
+mod file;
+mod image;
+mod programs;
+mod services;
