@@ -77,8 +77,7 @@ fn hubs(browser: &mut Browser) -> serde_json::Value {
 
 #[test]
 fn demo_shows_which_hub_is_in_trouble_and_why_and_what_to_type() {
-    // Prometheus is not to scrape in between.
-    let demo = Demo::start(program(), Pace { scrapes: 600, ..Pace::CHECK }).unwrap();
+    let demo = Demo::start(program(), Pace::CHECK).unwrap();
     demo.exporter().text("/metrics").unwrap();
     let mut browser = Browser::start().unwrap();
     for (path, name) in [

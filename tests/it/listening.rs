@@ -85,7 +85,7 @@ fn metrics_are_where_the_telemetry_path_says() {
     let text = exporter.text("/backups/metrics?collect[]=exporter").unwrap();
     assert!(text.contains("scm_backup_ssh_sessions 0"), "{text}");
     assert_eq!(exporter.get("/metrics").unwrap().status, 404);
-    assert!(exporter.text("/").unwrap().contains("<a href=\"/backups/metrics\">"));
+    assert!(exporter.text("/").unwrap().contains("<a href=\"/backups/metrics\""));
 }
 
 #[test]
