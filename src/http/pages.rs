@@ -19,8 +19,8 @@ use crate::page::{self, Frame, Seen, address};
 use crate::probe::{Prober, Scope, Sighting};
 use crate::table;
 
-/// Styles and pictures of our own, forms to ourselves, and nothing else.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Styles, pictures and the one script of our own, forms to ourselves, and nothing else.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// A picture alone needs nothing.
 const PICTURE_POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -196,6 +196,11 @@ pub(super) fn style(headers: &HeaderMap, style: &Drawn) -> Reply {
     asset(headers, "text/css; charset=utf-8", PICTURE_POLICY, style)
 }
 
+/// The one script.
+pub(super) fn reader(headers: &HeaderMap, reader: &Drawn) -> Reply {
+    asset(headers, "text/javascript; charset=utf-8", PICTURE_POLICY, reader)
+}
+
 /// The small picture in a browser's tab.
 pub(super) fn icon(headers: &HeaderMap, icon: &Drawn) -> Reply {
     picture(headers, icon)
@@ -236,6 +241,7 @@ pub(super) struct Pictures {
     pub(super) plots: Plots,
     pub(super) style: Drawn,
     pub(super) icon: Drawn,
+    pub(super) reader: Drawn,
 }
 
 impl Default for Pictures {
@@ -244,6 +250,7 @@ impl Default for Pictures {
             plots: Plots::default(),
             style: Drawn::new(page::STYLE.to_owned()),
             icon: Drawn::new(page::ICON.to_owned()),
+            reader: Drawn::new(page::READER.to_owned()),
         }
     }
 }

@@ -59,7 +59,14 @@ impl Site {
         let is_known = path == self.telemetry_path
             || matches!(
                 path,
-                "/" | "/probe" | "/sd" | "/style.css" | "/icon.svg" | "/-/healthy" | "/-/ready" | "/-/reload"
+                "/" | "/probe"
+                    | "/sd"
+                    | "/style.css"
+                    | "/reader.js"
+                    | "/icon.svg"
+                    | "/-/healthy"
+                    | "/-/ready"
+                    | "/-/reload"
             )
             || [address::HUBS, address::PLOTS].iter().any(|start| path.starts_with(start));
         let (prober, headers) = (self.exporter.prober(), request.headers());
@@ -87,6 +94,7 @@ impl Site {
             }
             ("/style.css", _) => pages::style(headers, &self.pictures.style),
             ("/icon.svg", _) => pages::icon(headers, &self.pictures.icon),
+            ("/reader.js", _) => pages::reader(headers, &self.pictures.reader),
             ("/probe", _) => self.probe(&request).await,
             ("/sd", _) => {
                 let scheme = if self.tls().is_some() { "https" } else { "http" };

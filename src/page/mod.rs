@@ -28,6 +28,9 @@ pub const STYLE: &str = include_str!("templates/style.css");
 /// The small picture in a browser's tab.
 pub const ICON: &str = include_str!("templates/icon.svg");
 
+/// What shows times in the reader's own zone. The pages are whole without it.
+pub const READER: &str = include_str!("templates/reader.js");
+
 /// What stands on every page.
 #[derive(Debug, Clone)]
 pub struct Frame {

@@ -141,7 +141,7 @@ fn whatever_a_node_or_a_configuration_says_is_text() {
     let mut with_debug = seen(&sightings);
     with_debug[0].history = Some(History::default());
     for page in [front_of(&sightings), hub_of(&sightings, &with_debug)] {
-        for tag in ["<script", "<img src=x", "<i>reject", "<u>", "\"><b>", "<b>Ask"] {
+        for tag in ["<script>", "<img src=x", "<i>reject", "<u>", "\"><b>", "<b>Ask"] {
             assert!(!page.contains(tag), "{tag} in {page}");
         }
         assert!(page.contains("svn/&#60;script&#62;alert(&#39;&#34;&#38;&#39;)"), "{page}");
@@ -155,18 +155,19 @@ fn times_are_shown_in_the_hubs_zone_and_in_utc() {
     assert_in_order(
         &page,
         &[
-            "datetime=\"2012-11-13T16:00:00+08:00\">2012-11-13 16:00</time> <small>2012-11-13 08:00 UTC</small>",
+            "datetime=\"2012-11-13T16:00:00+08:00\">2012-11-13 16:00</time> <small><time class=\"reader\" datetime=\"2012-11-13T16:00:00+08:00\">2012-11-13 08:00 UTC</time></small>",
         ],
     );
     assert!(page.contains("times are Asia/Shanghai"));
 }
 
 #[test]
-fn page_holds_no_mail_address_and_no_script() {
+fn page_holds_no_mail_address_and_no_script_but_the_one() {
     let sightings = [answered(&target(), report([("svn/env", healthy())])), unanswered(&on("C2", "X"))];
     let mut with_debug = seen(&sightings);
     with_debug.iter_mut().for_each(|seen| seen.history = Some(History::default()));
     for page in [front_of(&sightings), hub_of(&sightings, &with_debug)] {
+        let page = page.replacen("<script src=\"/reader.js\" defer></script>", "", 1);
         for word in ["secret@", "<script", "style=", "<style", "http://", "https://", " on"] {
             let is_handler = |page: &str| {
                 page.split(" on").skip(1).any(|rest| rest.split(' ').next().unwrap().contains("=\""))

@@ -166,3 +166,26 @@ fn plot_is_a_picture_that_stands_alone() {
     let title = browser.evaluate("document.querySelector('title').textContent").unwrap();
     assert_eq!(title, format!("hub B, node UNWELL: {name}"));
 }
+
+#[test]
+fn newest_stamps_are_in_the_hubs_zone_and_in_the_readers_own() {
+    let mut world = World::new();
+    let tree = world.good_tree("N1", "srv1");
+    let _node = world.sshd("N1");
+    let config = world.hub("A", "srv1").write("A = N1", PATIENT);
+    let exporter = world.serve(&config);
+    exporter.text("/metrics").unwrap();
+    let hubs_time = tree.last_night().unwrap();
+    let at = hubs_time.in_tz(ZONE).unwrap();
+    let mut browser = Browser::start().unwrap();
+    for zone in ["America/St_Johns", "Pacific/Auckland"] {
+        browser.move_to(zone).unwrap();
+        browser.open(&exporter.url("/hub/A")).unwrap();
+        let shown =
+            browser.evaluate("document.querySelector('time.reader').closest('td').textContent").unwrap();
+        let readers_time = at.in_tz(zone).unwrap().strftime("%Y-%m-%d %H:%M").to_string();
+        let hubs_time = hubs_time.strftime("%Y-%m-%d %H:%M");
+        assert_eq!(shown, format!("{hubs_time} {readers_time} your time"), "{zone}");
+        assert_eq!(browser.complaints(), [] as [String; 0]);
+    }
+}

@@ -96,6 +96,14 @@ impl Browser {
         self.resize(reader.width, 900)
     }
 
+    /// Moves the reader to a time zone.
+    ///
+    /// # Errors
+    /// When the browser does not know the zone.
+    pub fn move_to(&mut self, zone: &str) -> Result<()> {
+        self.call("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).map(drop)
+    }
+
     fn resize(&mut self, width: u32, height: u32) -> Result<()> {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", size).map(drop)
