@@ -209,6 +209,8 @@ fn width_in_browser(html: &str, window: u32) -> u32 {
     chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]);
     chromium.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
     chromium.arg(format!("--user-data-dir={}", directory.path().join("profile").display()));
+    // Chromium leaves files in the temporary directory; so it has one that goes with it.
+    chromium.env("TMPDIR", directory.path());
     let output = chromium.arg("--dump-dom").arg(format!("file://{}", page.display())).output().unwrap();
     let dom = String::from_utf8_lossy(&output.stdout);
     let width = dom.split_once("width ").and_then(|(_, rest)| rest.split_once('.')).map(|(width, _)| width);

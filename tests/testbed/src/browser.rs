@@ -12,19 +12,31 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 
-use crate::process::Daemon;
+use crate::process::{Daemon, Process, with_descendants};
 use crate::{Result, poll, tool};
 
 /// A Chromium with one page. Dropping it ends it.
 pub struct Browser {
     // Before the directory: fields drop in order.
-    _daemon: Daemon,
+    daemon: Daemon,
     _directory: TempDir,
     socket: WebSocket<TcpStream>,
     session: String,
     last_id: u64,
     /// What happened since the last visit began.
     events: Vec<Value>,
+}
+
+impl Drop for Browser {
+    /// Its helpers outlive it by a moment, and write into the directory that is to go.
+    fn drop(&mut self) {
+        let family = self.daemon.process().map(|chromium| with_descendants(&[chromium])).unwrap_or_default();
+        // Nobody is left to hear of a failure.
+        let _ = self.daemon.stop();
+        let _ = poll::until("Chromium's helpers are gone", || {
+            Ok((!family.iter().any(Process::is_alive)).then_some(()))
+        });
+    }
 }
 
 /// What a reader's machine is like.
@@ -61,6 +73,8 @@ impl Browser {
             "--remote-debugging-port=0",
         ]);
         command.arg(format!("--user-data-dir={}", directory.path().join("profile").display()));
+        // Chromium leaves files in the temporary directory; so it has one that goes with it.
+        command.env("TMPDIR", directory.path());
         command.arg("about:blank");
         let mut daemon = Daemon::start("chromium", &mut command, &directory.path().join("log"))?;
         let url = daemon.wait_for("listens", |log| {
@@ -73,8 +87,7 @@ impl Browser {
         let (socket, _) =
             tungstenite::client(url.as_str(), stream).map_err(|error| anyhow::anyhow!("{error}"))?;
         let (session, events) = (String::new(), Vec::new());
-        let mut browser =
-            Self { _daemon: daemon, _directory: directory, socket, session, last_id: 0, events };
+        let mut browser = Self { daemon, _directory: directory, socket, session, last_id: 0, events };
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }))?;
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", attach)?;
