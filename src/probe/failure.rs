@@ -1,11 +1,13 @@
 //! Why a probe failed, and what a person can do about it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use serde::Serialize;
 
-use crate::inventory::{Connection, HostKeyChecking, Target};
+use crate::inventory::{HostKeyChecking, Target};
 use crate::probe::ssh;
 
 /// The closed set of reasons: the values of the `reason` label.
@@ -113,14 +115,7 @@ impl Failure {
                     )
                 }
             }
-            Reason::Auth => match unreadable_key(&target.connection) {
-                Some(why) => format!(
-                    "{why}; correct `key_filename` in [node {node}], or let the user that runs the exporter read it"
-                ),
-                None => format!(
-                    "allow our key on the node: put the output of `scm-backup-exporter authorized-key {node}` into its ~/.ssh/authorized_keys, in the place of an older line; try {by_hand} true"
-                ),
-            },
+            Reason::Auth => self.advice_when_denied(target, &by_hand),
             Reason::Timeout => format!(
                 "try {by_hand} true; if it is only slow, raise `timeout` (to connect) or `probe_timeout` in [node {node}]"
             ),
@@ -150,14 +145,55 @@ impl Failure {
             ),
         }
     }
+
+    fn advice_when_denied(&self, target: &Target, by_hand: &str) -> String {
+        let (node, key) = (&target.node, target.connection.key_filename.as_deref());
+        if let Some((file, error)) = key.and_then(|file| Some((file, File::open(file).err()?))) {
+            // `ssh` itself passes over such a key and only says that the login was refused.
+            return format!(
+                "our key {} cannot be read: {error}; correct `key_filename` in [node {node}], or let the user that runs the exporter read it",
+                file.display()
+            );
+        }
+        let mut advice = match key.filter(|file| has_passphrase(file)) {
+            Some(file) => format!(
+                "our key {0} has a passphrase: load it into the agent of the user that runs the exporter (ssh-add {0}), or take a key without one; ",
+                file.display()
+            ),
+            None => String::new(),
+        };
+        let _ = write!(
+            advice,
+            "allow our key on the node: put the output of `scm-backup-exporter authorized-key {node}` into its ~/.ssh/authorized_keys, in the place of an older line"
+        );
+        if let Some(gateway) = &target.connection.gateway {
+            let _ = write!(advice, " (if it is {gateway} that denies, the public key itself into its file)");
+        }
+        if self.detail.contains("gssapi") {
+            advice.push_str("; with Kerberos, see by klist whether our ticket has expired");
+        }
+        let _ = write!(advice, "; try {by_hand} true");
+        advice
+    }
 }
 
-/// Why the configured key cannot be used; `None` where it can be read, or none is configured. `ssh` itself passes over
-/// such a key and only says that the login was refused.
-fn unreadable_key(connection: &Connection) -> Option<String> {
-    let file = connection.key_filename.as_ref()?;
-    let error = File::open(file).err()?;
-    Some(format!("our key {} cannot be read: {error}", file.display()))
+/// Whether a private key is encrypted, as far as its beginning tells.
+fn has_passphrase(file: &Path) -> bool {
+    // OpenSSH's own format in base64: its magic, and `none` for the cipher.
+    const PLAIN: &str = "b3BlbnNzaC1rZXktdjEAAAAABG5vbm";
+    let mut start = String::new();
+    let read = File::open(file).and_then(|file| file.take(4096).read_to_string(&mut start));
+    let mut lines = start.lines();
+    match (read, lines.next()) {
+        (Ok(_), Some("-----BEGIN OPENSSH PRIVATE KEY-----")) => {
+            lines.next().is_some_and(|line| !line.starts_with(PLAIN))
+        }
+        // The older formats say so in words, in the first line or the second.
+        (Ok(_), Some(first)) => {
+            first.contains("ENCRYPTED") || lines.next().is_some_and(|line| line.contains("ENCRYPTED"))
+        }
+        _ => false,
+    }
 }
 
 /// Text of foreign origin as one line: control characters are replaced and the length is bounded.
@@ -191,6 +227,37 @@ mod tests {
         assert!(refused.advice(&target).contains("`scm-backup-exporter authorized-key C`"));
         target.connection.key_filename = Some("/nonexistent/key".into());
         assert!(refused.advice(&target).starts_with("our key /nonexistent/key cannot be read: No such file"));
+    }
+
+    #[test]
+    #[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+    fn key_with_a_passphrase_is_told_by_its_beginning() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let has = |text: &str| {
+            std::fs::write(file.path(), text).unwrap();
+            has_passphrase(file.path())
+        };
+        const OPENSSH: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
+        assert!(has(&format!("{OPENSSH}b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABD\n")));
+        assert!(!has(&format!(
+            "{OPENSSH}b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtz\n"
+        )));
+        assert!(has("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"));
+        assert!(has("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+        assert!(!has("-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n"));
+        assert!(!has(""));
+    }
+
+    #[test]
+    fn denial_by_a_jump_host_or_in_a_realm_has_its_own_hint() {
+        let mut target = target();
+        let denied = |target: &Target| {
+            Failure::new(Reason::Auth, "Permission denied (gssapi-with-mic).").advice(target)
+        };
+        assert!(denied(&target).contains("klist"));
+        assert!(!denied(&target).contains("if it is"));
+        target.connection.gateway = Some("GW".into());
+        assert!(denied(&target).contains("if it is GW that denies"));
     }
 
     #[test]

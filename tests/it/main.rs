@@ -8,6 +8,7 @@ mod by_hand;
 mod failures;
 mod http;
 mod listening;
+mod logins;
 mod mail;
 mod nodes;
 mod pages;

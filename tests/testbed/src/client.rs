@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use anyhow::Context as _;
 use tempfile::TempDir;
 
+use crate::authority::Authority;
 use crate::login::printed;
 use crate::sshd::make_host_key;
 use crate::{Result, tool};
@@ -41,6 +42,7 @@ pub struct Client {
     public_key: String,
     user: String,
     hosts: BTreeMap<String, Host>,
+    authority: Option<String>,
 }
 
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl Client {
         make_host_key(&key)?;
         let public_key = fs::read_to_string(key.with_extension("pub"))?.trim_end().to_owned();
         let user = printed(Command::new("id").arg("-un"))?.trim_end().to_owned();
-        let client = Self { directory, public_key, user, hosts: BTreeMap::new() };
+        let client = Self { directory, public_key, user, hosts: BTreeMap::new(), authority: None };
         client.write()?;
         Ok(client)
     }
@@ -118,8 +120,20 @@ impl Client {
         self.write()
     }
 
+    /// Takes every host key that the authority vouches for.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn trust(&mut self, authority: &Authority) -> Result<()> {
+        self.authority = Some(authority.public_key()?);
+        self.write()
+    }
+
     fn write(&self) -> Result<()> {
         let (mut config, mut known_hosts) = (String::new(), String::new());
+        if let Some(key) = &self.authority {
+            writeln!(known_hosts, "@cert-authority * {key}")?;
+        }
         for (alias, host) in &self.hosts {
             writeln!(config, "Host {alias}")?;
             // The first value of an option counts.
@@ -158,6 +172,16 @@ impl Client {
     /// The private key.
     pub fn key(&self) -> PathBuf {
         self.directory.path().join("key")
+    }
+
+    /// Protects the private key by a passphrase.
+    ///
+    /// # Errors
+    /// When ssh-keygen fails.
+    pub fn set_passphrase(&self, passphrase: &str) -> Result<()> {
+        let mut command = Command::new(tool::find("ssh-keygen")?);
+        printed(command.args(["-q", "-p", "-P", "", "-N", passphrase, "-f"]).arg(self.key()))?;
+        Ok(())
     }
 
     /// The public key, as one line without its end.

@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 
+use crate::authority::Authority;
 use crate::client::{Client, Node};
 use crate::login::{Login, printed};
 use crate::process::{Daemon, Process};
@@ -24,6 +25,7 @@ pub struct Sshd {
     server: Server,
     directory: TempDir,
     port: Cell<u16>,
+    environment: Vec<(String, String)>,
 }
 
 /// How an [`Sshd`] is set up.
@@ -32,12 +34,14 @@ pub struct Options {
     login: Login,
     authorized_keys: String,
     lines: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
 }
 
 impl Options {
     /// An sshd that lets the client in to this account.
     pub fn new(client: &Client, login: Login) -> Self {
-        Self { login, authorized_keys: client.public_key().to_owned() + "\n", lines: Vec::new() }
+        let authorized_keys = client.public_key().to_owned() + "\n";
+        Self { login, authorized_keys, lines: Vec::new(), environment: Vec::new() }
     }
 
     /// Sets a keyword of `sshd_config`, as `MaxStartups` to `1:100:1` or `PubkeyAuthentication` to `no`.
@@ -51,6 +55,12 @@ impl Options {
     #[must_use]
     pub fn authorized_keys(self, text: &str) -> Self {
         Self { authorized_keys: text.to_owned() + "\n", ..self }
+    }
+
+    /// Sets the environment of sshd itself, which its sessions do not have.
+    #[must_use]
+    pub fn environment(self, environment: Vec<(String, String)>) -> Self {
+        Self { environment, ..self }
     }
 
     /// Starts it on a free port.
@@ -112,7 +122,8 @@ impl Sshd {
         }
         fs::write(directory.path().join("sshd_config"), text)?;
 
-        let node = Self { server: Server::new(mark), directory, port: Cell::new(0) };
+        let of_sshd = options.environment.clone();
+        let node = Self { server: Server::new(mark), directory, port: Cell::new(0), environment: of_sshd };
         node.listen_on_free_port()?;
         Ok(node)
     }
@@ -143,6 +154,7 @@ impl Sshd {
         let mut command = Command::new(tool::find("sshd")?);
         command.args(["-D", "-e", "-o"]).arg(format!("ListenAddress={}", self.address()));
         command.arg("-f").arg(self.file("sshd_config"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut daemon = Daemon::start("sshd", &mut command, &self.file("log"))?;
         let listening = format!("Server listening on {} port {}.", self.address().ip(), self.port.get());
         daemon.wait_for("listens", |log| log.get(before..)?.contains(&listening).then_some(()))?;
@@ -198,6 +210,18 @@ impl Sshd {
         self.restart()
     }
 
+    /// Has the authority vouch for the host key under this name, and restarts: sshd then shows the certificate.
+    ///
+    /// # Errors
+    /// When ssh-keygen fails or sshd does not come up.
+    pub fn certify_host_key(&self, authority: &Authority, name: &str) -> Result<()> {
+        authority.certify_host(&self.file("host_key.pub"), name)?;
+        let mut text = fs::read_to_string(self.file("sshd_config"))?;
+        writeln!(text, "HostCertificate {}", self.file("host_key-cert.pub").display())?;
+        fs::write(self.file("sshd_config"), text)?;
+        self.restart()
+    }
+
     /// All that sshd logged, over restarts.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.file("log")).unwrap_or_default()).into_owned()
@@ -210,7 +234,7 @@ impl Sshd {
 
     /// How many clients were let in.
     pub fn logins(&self) -> usize {
-        self.count("Accepted publickey for ")
+        self.count("Accepted publickey for ") + self.count("Accepted gssapi-with-mic for ")
     }
 
     /// How many commands were run.
