@@ -3,11 +3,19 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
+use scm_backup_exporter::config::Loaded;
+use scm_backup_exporter::exporter;
+use scm_backup_exporter::http::{self, Site};
+use scm_backup_exporter::inventory::Inventory;
+use scm_backup_exporter::probe::runtime_dir::RuntimeDir;
 use testbed::browser::Reader;
 use testbed::demo::Pace;
 use testbed::tree::Nights;
 use testbed::{Browser, Demo, Exporter, Sshd, poll};
+use tokio_util::sync::CancellationToken;
 
 use crate::world::{PATIENT, World, ZONE, program};
 
@@ -54,17 +62,54 @@ fn pictures() -> PathBuf {
 /// Opens a page as every reader and asserts that nothing is wrong with it; leaves pictures for a person to look at.
 #[track_caller]
 fn assert_sound(browser: &mut Browser, exporter: &Exporter, path: &str, name: &str) {
+    assert_page_sound(browser, exporter.address(), path, name);
+}
+
+#[track_caller]
+fn assert_page_sound(browser: &mut Browser, address: SocketAddr, path: &str, name: &str) {
+    let site = format!("http://{address}");
     for reader in READERS {
         browser.become_reader(reader).unwrap();
-        browser.open(&exporter.url(path)).unwrap();
+        browser.open(&format!("{site}{path}")).unwrap();
         let theme = if reader.dark { "dark" } else { "light" };
         browser.picture(reader, &pictures().join(format!("{name}-{}-{theme}.png", reader.width))).unwrap();
         assert_eq!(browser.complaints(), [] as [String; 0], "{path} as {reader:?}");
         let others: Vec<_> =
-            browser.requests().into_iter().filter(|url| !url.starts_with(&exporter.url("/"))).collect();
+            browser.requests().into_iter().filter(|url| !url.starts_with(&format!("{site}/"))).collect();
         assert_eq!(others, [] as [String; 0], "{path}");
         let faults = browser.evaluate(include_str!("accessible.js")).unwrap();
         assert_eq!(faults, serde_json::json!([]), "{path} as {reader:?}");
+    }
+}
+
+/// The site of an empty configuration, in this process: the program itself refuses to start with one.
+struct Empty {
+    address: SocketAddr,
+    stop: CancellationToken,
+    serving: Option<JoinHandle<()>>,
+}
+
+impl Empty {
+    fn serve() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (listener, site) = runtime.block_on(async {
+            let loaded = Loaded { inventory: Inventory::default(), warnings: Vec::new() };
+            let exporter = exporter::Exporter::new(Vec::new(), loaded, RuntimeDir::create().unwrap(), 1);
+            let site = Site::new(Arc::new(exporter), "/metrics".to_owned(), 10);
+            (http::bind("127.0.0.1:0").await.unwrap(), Arc::new(site))
+        });
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let until = stop.clone();
+        let serving = thread::spawn(move || runtime.block_on(http::serve(vec![listener], site, until)));
+        Self { address, stop, serving: Some(serving) }
+    }
+}
+
+impl Drop for Empty {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        let ended = self.serving.take().map(JoinHandle::join);
+        assert!(thread::panicking() || ended.is_some_and(|ended| ended.is_ok()));
     }
 }
 
@@ -125,6 +170,16 @@ fn pages_are_sound_before_the_first_probe_and_after_it() {
     }
     assert_sound(&mut browser, &exporter, "/hub/D", "many");
     assert_eq!(browser.evaluate("document.images.length").unwrap(), 200);
+}
+
+#[test]
+fn page_of_an_empty_configuration_is_sound_and_says_that_there_is_nothing() {
+    let site = Empty::serve();
+    let mut browser = Browser::start().unwrap();
+    assert_page_sound(&mut browser, site.address, "/", "empty");
+    let said = browser.evaluate("document.querySelector('main').innerText").unwrap();
+    assert!(said.as_str().unwrap().contains("No hub is configured."), "{said}");
+    assert_eq!(browser.evaluate("document.querySelectorAll('table, img').length").unwrap(), 0);
 }
 
 #[test]
