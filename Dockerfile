@@ -29,7 +29,7 @@ COPY --from=root /rootfs /
 ENV PATH=/usr/local/bin:/usr/bin:/bin HOME=/home/scm
 # By number, so that an orchestrator sees that it is not root.
 USER 10222:10222
-# Should a library lack, the build is to fail and not the first probe.
+# What lacks a library fails here, and not at the first probe.
 RUN scm-backup-exporter --version && ssh -V && wget --help
 EXPOSE 10222
 ENTRYPOINT ["/usr/local/bin/scm-backup-exporter"]

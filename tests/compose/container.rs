@@ -2,21 +2,23 @@
 //! programs in it as the container runs them. What Docker would do is read from the Dockerfile and the compose file.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde_json::Value;
 use tempfile::TempDir;
 use testbed::tool;
 
 use crate::dockerfile::{instruction, words};
-use crate::file::{mounts, project, services, texts};
+use crate::file::{Mount, mounts, project, services, texts};
 
 /// The container of the service `exporter`.
 pub struct Container {
     directory: TempDir,
-    /// What is mounted: from where outside, to where inside.
-    mounts: Vec<(PathBuf, String)>,
+    service: Value,
+    /// What is mounted, and what takes the place of its source here.
+    mounts: Vec<(Mount, PathBuf)>,
 }
 
 /// Whom it can reach.
@@ -34,7 +36,8 @@ impl Container {
         let directory = tempfile::Builder::new().prefix("container-").tempdir().unwrap();
         // For the account inside, which is another than root.
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
-        let mut container = Self { directory, mounts: Vec::new() };
+        let service = services()["exporter"].clone();
+        let mut container = Self { directory, service, mounts: Vec::new() };
         let made = Command::new("sh")
             .arg(project("deploy/rootfs.sh"))
             .arg(container.root())
@@ -42,7 +45,7 @@ impl Container {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        for mount in mounts(&services()["exporter"]) {
+        for mount in mounts(&container.service) {
             let outside = container.directory.path().join(mount.target.rsplit('/').next().unwrap());
             if mount.is_volume() {
                 fs::create_dir(&outside).unwrap();
@@ -50,8 +53,8 @@ impl Container {
                 // A copy, since the account may not get into the project's directory.
                 fs::copy(project(&mount.source), &outside).unwrap();
             }
-            container.give(&outside, 0o700);
-            container.mounts.push((outside, mount.target));
+            give_to_account(&outside);
+            container.mounts.push((mount, outside));
         }
         container
     }
@@ -63,19 +66,20 @@ impl Container {
 
     /// Writes a file into what is mounted, or below it, for the account to read.
     pub fn write(&self, target: &str, text: &str) {
-        let found = self.mounts.iter().find_map(|(outside, inside)| {
-            let rest = target.strip_prefix(inside)?;
+        let found = self.mounts.iter().find_map(|(mount, outside)| {
+            let rest = target.strip_prefix(&mount.target)?;
+            // A file is mounted itself: joined with nothing it would be a directory.
             Some(if rest.is_empty() { outside.clone() } else { outside.join(rest.trim_start_matches('/')) })
         });
         let path = found.unwrap_or_else(|| panic!("nothing is mounted at {target}"));
         fs::write(&path, text).unwrap();
-        self.give(&path, 0o600);
+        give_to_account(&path);
     }
 
     /// The words that start the exporter, by the Dockerfile and the compose file.
     pub fn exporter(&self) -> Vec<String> {
         let mut run: Vec<String> = serde_json::from_str(&instruction("exporter", "ENTRYPOINT")).unwrap();
-        run.extend(texts(&services()["exporter"]["command"]).into_iter().map(str::to_owned));
+        run.extend(texts(&self.service["command"]).into_iter().map(str::to_owned));
         run
     }
 
@@ -88,22 +92,24 @@ impl Container {
         if *network == Network::Own {
             command.arg("--unshare-net");
         }
-        // `cap_drop`. No new privileges is what it always sets.
-        command.args(["--cap-drop", "ALL"]);
-        // `read_only`.
-        command.arg("--ro-bind").arg(self.root()).arg("/");
+        // No new privileges is what it always sets.
+        for capability in texts(&self.service["cap_drop"]) {
+            command.args(["--cap-drop", capability]);
+        }
+        let bind = |read_only| if read_only { "--ro-bind" } else { "--bind" };
+        command.arg(bind(self.service["read_only"] == true)).arg(self.root()).arg("/");
         command.args(["--proc", "/proc", "--dev", "/dev"]);
-        for place in texts(&services()["exporter"]["tmpfs"]) {
+        for place in texts(&self.service["tmpfs"]) {
             let (path, mode) = place.split_once(":mode=").unwrap();
             command.args(["--perms", mode, "--tmpfs", path]);
         }
-        for (outside, inside) in &self.mounts {
+        for (mount, outside) in &self.mounts {
             // Docker makes what is not there to be mounted on.
-            let place = self.root().join(&inside[1..]);
+            let place = self.root().join(&mount.target[1..]);
             if !place.exists() {
                 fs::write(place, "").unwrap();
             }
-            command.arg("--ro-bind").arg(outside).arg(inside);
+            command.arg(bind(mount.read_only)).arg(outside).arg(&mount.target);
         }
         command.arg("--clearenv");
         for word in words(&instruction("exporter", "ENV")) {
@@ -135,14 +141,15 @@ impl Container {
         command.arg("--clear-groups").arg(bwrap);
         command
     }
+}
 
-    fn give(&self, path: &Path, mode: u32) {
-        let mode = if path.is_dir() { mode } else { mode & 0o600 };
-        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-        if rustix::process::geteuid().is_root() {
-            let number = account().parse().unwrap();
-            std::os::unix::fs::chown(path, Some(number), Some(number)).unwrap();
-        }
+/// Nobody else may read a key: ssh would not use it.
+fn give_to_account(path: &Path) {
+    let mode = if path.is_dir() { 0o700 } else { 0o600 };
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        let number = account().parse().unwrap();
+        chown(path, Some(number), Some(number)).unwrap();
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::dockerfile::{instruction, instructions, stages, words};
+use crate::dockerfile::{instruction, stage, stages, words};
 use crate::file::{mounts, project, services};
 
 #[test]
@@ -17,12 +17,12 @@ fn nothing_runs_as_root_and_all_as_the_one_account() {
         assert_eq!(instruction(stage, "USER"), format!("{account}:{account}"), "{stage}");
     }
     let makes_account = format!("useradd --uid {account} ");
-    assert!(instructions().iter().any(|(_, arguments)| arguments.starts_with(&makes_account)));
+    assert!(stage("node").all("RUN").any(|command| command.starts_with(&makes_account)));
 }
 
 #[test]
 fn exporter_is_the_stage_that_is_built_when_none_is_named() {
-    assert_eq!(stages().last().unwrap().0, "exporter");
+    assert_eq!(stages().last().unwrap().name, "exporter");
     let services = services();
     assert_eq!(services["exporter"]["build"], ".");
     for node in ["node-sdu", "node-c", "node-h1", "keys"] {
@@ -33,13 +33,11 @@ fn exporter_is_the_stage_that_is_built_when_none_is_named() {
 /// What is in it is shown in `inside.rs`.
 #[test]
 fn exporter_holds_what_the_script_puts_there_and_nothing_else() {
-    let (_, from, instructions) = stages().pop().unwrap();
-    assert_eq!(from, "scratch");
-    let copied: Vec<&String> =
-        instructions.iter().filter(|(name, _)| name == "COPY").map(|(_, arguments)| arguments).collect();
-    assert_eq!(copied, ["--from=root /rootfs /"]);
-    let made = stages().into_iter().find(|(name, ..)| name == "root").unwrap().2.pop().unwrap();
-    assert_eq!(made, ("RUN".to_owned(), "sh /rootfs.sh /rootfs /scm-backup-exporter".to_owned()));
+    let exporter = stage("exporter");
+    assert_eq!(exporter.from, "scratch");
+    assert_eq!(exporter.all("COPY").collect::<Vec<_>>(), ["--from=root /rootfs /"]);
+    assert_eq!(exporter.all("ADD").count(), 0);
+    assert_eq!(stage("root").all("RUN").last(), Some("sh /rootfs.sh /rootfs /scm-backup-exporter"));
 }
 
 /// Every file is copied from a place where it is: the project, but for what .dockerignore leaves out, or an
@@ -49,28 +47,29 @@ fn what_is_copied_is_there() {
     let ignored = fs::read_to_string(project(".dockerignore")).unwrap();
     let stages = stages();
     let mut copied = 0;
-    for (number, (stage, _, instructions)) in stages.iter().enumerate() {
-        for (_, arguments) in instructions.iter().filter(|(name, _)| name == "COPY") {
+    for (number, stage) in stages.iter().enumerate() {
+        let name = &stage.name;
+        for arguments in stage.all("COPY") {
             copied += 1;
             let mut words = words(arguments);
             words.pop().expect("a destination");
             if let Some(from) = words[0].strip_prefix("--from=") {
-                assert!(stages[..number].iter().any(|(name, ..)| name == from), "{stage}: no {from}");
+                assert!(stages[..number].iter().any(|earlier| earlier.name == from), "{name}: no {from}");
                 continue;
             }
             for source in words {
-                assert!(project(source).exists(), "{stage}: there is no {source}");
+                assert!(project(source).exists(), "{name}: there is no {source}");
                 let top = source.split('/').next().unwrap();
-                assert!(ignored.lines().all(|line| line != top && line != source), "{stage}: {source}");
+                assert!(ignored.lines().all(|line| line != top && line != source), "{name}: {source}");
             }
         }
     }
     assert_eq!(copied, 4);
     // What cargo builds is copied from where cargo puts it.
-    let (_, program) =
-        instructions().into_iter().find(|(_, arguments)| arguments.starts_with("--from=build")).unwrap();
-    let built = format!("{}/target/release/{}", instruction("build", "WORKDIR"), env!("CARGO_PKG_NAME"));
-    assert_eq!(words(&program)[1], built);
+    let root = stage("root");
+    let program = root.all("COPY").find_map(|arguments| arguments.strip_prefix("--from=build ")).unwrap();
+    let built = format!("{}/target/release/{} /", instruction("build", "WORKDIR"), env!("CARGO_PKG_NAME"));
+    assert_eq!(program, built);
 }
 
 #[test]
@@ -78,17 +77,17 @@ fn compiler_is_new_enough() {
     let manifest = fs::read_to_string(project("Cargo.toml")).unwrap();
     let needed = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")).unwrap();
     let needed = needed.trim_end_matches('"');
-    let (stage, from, _) = stages().remove(0);
-    assert_eq!(stage, "build");
+    let from = stage("build").from;
     assert!(from.starts_with(&format!("rust:{needed}-")), "{from} for {needed}");
 }
 
 /// The program is linked with the C library of where it is built, and the image has that of where it is put together.
 #[test]
 fn c_library_is_the_one_that_the_exporter_was_built_with() {
-    for (stage, from, _) in stages() {
+    for stage in stages() {
+        let from = stage.from;
         let is_debian_12 = from == "debian:12-slim" || from.ends_with("-slim-bookworm");
-        assert!(is_debian_12 || from == "scratch", "{stage} is of {from}");
+        assert!(is_debian_12 || from == "scratch", "{} is of {from}", stage.name);
     }
 }
 

@@ -9,6 +9,7 @@ use testbed::tree::Nights;
 use testbed::{Client, Login, Node as _, Sshd, Tree};
 
 use crate::container::{Container, Network, account};
+use crate::dockerfile::instruction;
 use crate::file::{services, texts};
 
 /// All but the libraries.
@@ -81,13 +82,18 @@ fn nothing_in_it_is_setuid_nor_to_be_changed_by_the_account() {
     }
 }
 
+/// Which is the last step of the build.
 #[test]
 fn programs_of_the_image_find_their_libraries() {
-    let container = Container::new();
-    let version = container.printed(&Network::Own, &["scm-backup-exporter", "--version"]);
-    assert_eq!(version.trim(), concat!("scm-backup-exporter ", env!("CARGO_PKG_VERSION")));
-    let ssh = container.run(&Network::Own, &["ssh", "-V"]);
-    assert!(String::from_utf8_lossy(&ssh.stderr).starts_with("OpenSSH_"), "{ssh:?}");
+    let check = instruction("exporter", "RUN");
+    for program in ["scm-backup-exporter", "ssh", "wget"] {
+        assert!(check.contains(&format!("{program} -")), "{check}");
+    }
+    let printed = Container::new().printed(&Network::Own, &["sh", "-c", &check]);
+    assert!(
+        printed.starts_with(concat!("scm-backup-exporter ", env!("CARGO_PKG_VERSION"), "\n")),
+        "{printed}"
+    );
 }
 
 #[test]
