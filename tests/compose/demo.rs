@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use testbed::process::Daemon;
 use testbed::{Exporter, tool};
 
+use crate::dockerfile::stage;
 use crate::file::{project, services, texts};
 
 const NODES: [&str; 3] = ["node-sdu", "node-c", "node-h1"];
@@ -144,6 +145,7 @@ fn hosts_and_user_of_the_demo_are_those_of_the_file() {
         let srvnode = services[name]["command"][0].as_str().unwrap();
         assert!(config.contains(&format!("\nsrvnode = {srvnode}\n")), "{srvnode}");
     }
-    let dockerfile = fs::read_to_string(project("Dockerfile")).unwrap();
-    assert!(config.contains("\nuser = scm\n") && dockerfile.contains("\nUSER scm\n"));
+    let node = stage("node");
+    let account = node.all("RUN").find(|command| command.starts_with("useradd ")).unwrap();
+    assert!(config.contains("\nuser = scm\n") && account.contains(" scm && "), "{account}");
 }

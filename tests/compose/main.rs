@@ -2,8 +2,11 @@
 //! it starts, with the same flags and files.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests")]
 
+mod container;
 mod demo;
+mod dockerfile;
 mod file;
 mod image;
+mod inside;
 mod programs;
 mod services;
