@@ -62,12 +62,12 @@ fn choices<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item 
         let rest: Vec<&str> = choice
             .split(';')
             .map(str::trim)
-            .filter(|part| match part.strip_prefix("q=") {
-                Some(value) => {
+            .filter(|part| match part.split_once('=') {
+                Some((name, value)) if name.eq_ignore_ascii_case("q") => {
                     quality = value.parse().unwrap_or(0.0);
                     false
                 }
-                None => true,
+                _ => true,
             })
             .collect();
         (rest.join(";").to_ascii_lowercase(), quality)
@@ -92,6 +92,8 @@ mod tests {
         assert_eq!(format(&headers(ACCEPT, browser)), Format::Text);
         assert_eq!(format(&HeaderMap::new()), Format::Text);
         assert_eq!(format(&headers(ACCEPT, "text/plain, application/openmetrics-text;q=0")), Format::Text);
+        let shouting = "application/openmetrics-text;Q=0.1, text/plain;Q=0.5";
+        assert_eq!(format(&headers(ACCEPT, shouting)), Format::Text);
         // What we write is 1.0.0, and nothing else that bears its name.
         for other in ["0.0.1", "2.0.0"] {
             let accept = format!("application/openmetrics-text; version={other}, text/plain;q=0.1");
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn gzip_only_where_it_is_taken() {
-        for taken in ["deflate, gzip;q=0.5", "GZIP", "x-gzip", "*", "gzip, *;q=0"] {
+        for taken in ["deflate, gzip;q=0.5", "GZIP", "gzip;Q=0.5", "x-gzip", "*", "gzip, *;q=0"] {
             assert!(takes_gzip(&headers(ACCEPT_ENCODING, taken)), "{taken}");
         }
         for not_taken in ["gzip;q=0, br", "*, gzip;q=0", "identity", "gzip;q=NaN", ""] {
