@@ -117,7 +117,8 @@ pub fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, Mail
             ));
         } else {
             routes.push(Route::of_hub(hub));
-            receivers.push(Receiver::new(&receiver_name(hub), &hub.email));
+            let to: BTreeSet<&String> = hub.email.iter().collect();
+            receivers.push(Receiver::new(&receiver_name(hub), to));
         }
     }
     let config = Config {

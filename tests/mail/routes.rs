@@ -47,6 +47,14 @@ fn two_hubs_with_one_address_have_a_receiver_each() {
 }
 
 #[test]
+fn address_that_a_hub_names_twice_gets_each_mail_once() {
+    let files = Files::hubs(&[("A", "a@example.org b@example.org a@example.org")]);
+    let text = fs::read_to_string(files.printed(&[]).0).unwrap();
+    // Its hub's, as default and for the sign of life.
+    assert_eq!(text.matches("to: a@example.org").count(), 3, "{text}");
+}
+
+#[test]
 fn hub_without_addresses_goes_to_the_default_and_a_warning_says_so() {
     let files = Files::hubs(&[("A", "a@example.org"), ("B", "")]);
     let arguments = ["--mail.default-to=d@example.org", "--mail.default-to=d@example.org"];
