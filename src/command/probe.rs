@@ -41,8 +41,9 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
     };
     match text {
         Ok(text) => {
-            let printed = super::print(text.as_bytes());
-            if printed == ExitCode::SUCCESS { ExitCode::from(status(round.state)) } else { printed }
+            // Its own failure would be taken for a warning.
+            let is_printed = super::print(text.as_bytes()) == ExitCode::SUCCESS;
+            ExitCode::from(if is_printed { status(round.state) } else { COULD_NOT_LOOK })
         }
         Err(error) => super::fail(error, COULD_NOT_LOOK),
     }

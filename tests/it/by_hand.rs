@@ -1,6 +1,8 @@
 //! The program by hand: tables, JSON, metrics, exit statuses.
 
-use crate::world::{World, by_hand};
+use std::process::Command;
+
+use crate::world::{World, by_hand, program};
 
 #[test]
 fn round_by_hand_shows_the_state_in_words_and_in_the_exit_status() {
@@ -20,6 +22,12 @@ fn round_by_hand_shows_the_state_in_words_and_in_the_exit_status() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("missing: expected, none held"), "{text}");
+
+    // One that was not written is no outcome, and above all not status 1.
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let mut probe = Command::new(program());
+    probe.arg("--config.file").arg(&config).args(["probe", "A", "N1"]).stdout(full);
+    assert_eq!(probe.status().unwrap().code(), Some(3));
 
     good.repo("svn/env", &testbed::tree::Nights::of_size(50_000_000).revision(3591).count(40)).unwrap();
     assert_eq!(by_hand(&config, &["probe", "A", "N1"]).status.code(), Some(1));
