@@ -10,7 +10,7 @@ use super::round::probe_once;
 use crate::config::{self, Loaded};
 use crate::inventory::Inventory;
 use crate::probe::{Scope, Sighting};
-use crate::verdict;
+use crate::verdict::{self, Note};
 
 /// Prints every fault and warning; with `live`, what every node answers too.
 pub(super) fn run(files: &[PathBuf], live: bool) -> ExitCode {
@@ -28,9 +28,10 @@ fn check_nodes(inventory: Inventory) -> ExitCode {
         Ok(sightings) => sightings,
         Err(error) => return super::fail(error, 1),
     };
+    let now = Timestamp::now();
     let mut text = String::from("\n");
     for sighting in &sightings {
-        describe(&mut text, sighting);
+        describe(&mut text, sighting, now);
     }
     let failed = sightings.iter().filter(|sighting| !is_complete(sighting)).count();
     // Writing to a String cannot fail.
@@ -47,7 +48,7 @@ fn is_complete(sighting: &Sighting) -> bool {
 }
 
 /// What one target answered, and what is to be done if that is not all well.
-fn describe(text: &mut String, sighting: &Sighting) {
+fn describe(text: &mut String, sighting: &Sighting, now: Timestamp) {
     let target = &sighting.target;
     let _ = writeln!(text, "hub {} on node {} ({}):", target.hub, target.node, target.connection);
     if let Some(last) = &sighting.last {
@@ -60,23 +61,60 @@ fn describe(text: &mut String, sighting: &Sighting) {
         let _ = writeln!(text, "  connecting took {connect:.2} s{}", list.unwrap_or_default());
     }
     let Some(report) = &sighting.report else { return };
+    let held: u64 = report.repos.values().map(|found| found.count).sum();
+    let others = match report.records.saturating_sub(held) {
+        others if others > 0 && target.expected.is_some() => {
+            format!(", beside {others} of repos that are not in `select`")
+        }
+        _ => String::new(),
+    };
+    let (repos, method) = (report.repos.len(), report.method.as_str());
     let _ = writeln!(
         text,
-        "  {} holds {} tarballs of {} repos (listed with {})",
-        report.root,
-        report.records,
-        report.repos.len(),
-        report.method.as_str()
+        "  {} holds {held} tarballs of {repos} repos{others} (listed with {method})",
+        report.root
     );
-    if report.rejects.count > 0 {
-        let first = report.rejects.first.join("; ");
-        let _ = writeln!(text, "  {} names do not fit the layout, the first: {first}", report.rejects.count);
-    }
-    let verdict = verdict::judge(target, report, Timestamp::now());
+    let verdict = verdict::judge(target, report, now);
     for note in &verdict.notes {
-        let _ = writeln!(text, "  {}: {note}", note.status());
+        match note {
+            Note::Rejects { .. } => {
+                let _ = writeln!(text, "  note: {note}, the first: {}", report.rejects.first.join("; "));
+            }
+            note => {
+                let _ = writeln!(text, "  {}: {note}", note.status());
+            }
+        }
     }
     for (repo, said) in verdict.repos.iter().filter(|(_, said)| !said.concerns.is_empty()) {
         let _ = writeln!(text, "  {}: {repo}: {}", said.status, said.words().join("; "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::inventory::{Repo, Target};
+    use crate::report::samples::{TAKEN, at, healthy, report, target};
+    use crate::report::{Rejects, Report};
+
+    #[test]
+    fn tarballs_of_repos_that_are_not_selected_are_told_apart() {
+        let target = Target { expected: Some([Repo::from_label("svn/env")].into()), ..target() };
+        let report = Report {
+            records: 3000,
+            rejects: Rejects { count: 2, first: vec!["svn/x: not a tarball".into()] },
+            ..report([("svn/env", healthy())])
+        };
+        let sighting = Sighting { target: Arc::new(target), report: Some(Arc::new(report)), last: None };
+        let mut text = String::new();
+        describe(&mut text, &sighting, at(TAKEN));
+        assert_eq!(
+            text,
+            "hub C2 on node C (C):\n  \
+             /data/backup/cms02 holds 7 tarballs of 1 repos, beside 2993 of repos that are not in `select` (listed with printf)\n  \
+             note: 2 names do not fit the layout, the first: svn/x: not a tarball\n"
+        );
     }
 }
