@@ -151,6 +151,8 @@ pub fn judge(target: &Target, report: &Report, now: Timestamp) -> Verdict {
         let limits = repos.keys().map(|name| repo::lock_limit(target.limits_of(name)));
         if age > limits.max().unwrap_or(repo::LOCK_WITHOUT_MAX_AGE) {
             notes.push(Note::StaleLock { age });
+        } else if -age > repo::FUTURE {
+            notes.push(Note::FutureLock { by: -age });
         }
     }
     notes.extend(at_large(report));

@@ -18,6 +18,12 @@ pub enum Note {
         /// For how long it has stood.
         age: SignedDuration,
     },
+    /// The transfer lock is dated more than an hour ahead of the clock: it excuses what may be in transfer until then and
+    /// longer, whether a transfer goes on or not. `time() - locked_timestamp_seconds < -3600`
+    FutureLock {
+        /// How far ahead.
+        by: SignedDuration,
+    },
     /// Not all could be read: what seems to be missing may be there.
     Incomplete {
         /// How many directories or files could not be read.
@@ -46,6 +52,7 @@ impl Note {
     pub fn status(&self) -> Status {
         match self {
             Self::StaleLock { .. }
+            | Self::FutureLock { .. }
             | Self::Incomplete { .. }
             | Self::ZoneShift { .. }
             | Self::ClockOff { .. } => Status::Warn,
@@ -57,6 +64,7 @@ impl Note {
     pub fn word(&self) -> &'static str {
         match self {
             Self::StaleLock { .. } => "stale_lock",
+            Self::FutureLock { .. } => "future_lock",
             Self::Incomplete { .. } => "incomplete",
             Self::ZoneShift { .. } => "zone_shift",
             Self::ClockOff { .. } => "clock_off",
@@ -73,6 +81,13 @@ impl fmt::Display for Note {
                     f,
                     "LOCKED has stood for {}: a transfer hangs, or was cut and left it behind",
                     Age(age)
+                )
+            }
+            Self::FutureLock { by } => {
+                write!(
+                    f,
+                    "LOCKED is dated {} in the future, and until then excuses what is not verified: remove it on the node unless a transfer goes on",
+                    Age(by)
                 )
             }
             Self::Incomplete { unreadable } => {
@@ -107,6 +122,10 @@ mod tests {
             (
                 Note::StaleLock { age: seconds(3 * 86400) },
                 "LOCKED has stood for 3d: a transfer hangs, or was cut and left it behind",
+            ),
+            (
+                Note::FutureLock { by: seconds(3 * 86400) },
+                "LOCKED is dated 3d in the future, and until then excuses what is not verified: remove it on the node unless a transfer goes on",
             ),
             (
                 Note::Incomplete { unreadable: 2 },

@@ -8,8 +8,8 @@ use super::{Concern, RepoVerdict};
 use crate::inventory::Limits;
 use crate::report::{Lock, RepoSummary, Verification};
 
-/// A stamp may be so far ahead of our clock: clocks differ.
-const FUTURE: SignedDuration = SignedDuration::from_hours(1);
+/// A stamp, or the lock's time, may be so far ahead of our clock: clocks differ.
+pub(super) const FUTURE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long a lock excuses where no `max_age` is in force: one that is switched off, or no repo at all.
 pub(super) const LOCK_WITHOUT_MAX_AGE: SignedDuration = SignedDuration::from_hours(26);

@@ -221,7 +221,15 @@ fn a_lock_is_stale_only_when_it_excuses_no_repo_any_more() {
 #[test]
 fn a_lock_from_the_future_counts_as_fresh() {
     let unverified = RepoSummary { verification: Verification::Missing, ..healthy() };
-    assert!(judged(&target(), &locked_for(-HOUR, unverified)).in_transfer);
+    let verdict = judge(&target(), &locked_for(-HOUR, unverified), at(TAKEN));
+    assert!(verdict.repos[&Repo::from_label(ENV)].in_transfer && verdict.notes.is_empty());
+}
+
+#[test]
+fn a_lock_from_the_far_future_is_a_warning_since_it_excuses_for_as_long() {
+    let verdict = judge(&target(), &locked_for(-HOUR - 1, healthy()), at(TAKEN));
+    assert_eq!(verdict.status, Status::Warn);
+    assert_eq!(verdict.notes, [Note::FutureLock { by: SignedDuration::from_secs(HOUR + 1) }]);
 }
 
 #[test]

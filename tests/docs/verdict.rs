@@ -32,6 +32,9 @@ fn row_of(concern: &Concern) -> &'static str {
 fn row_of_note(note: &Note) -> &'static str {
     match note {
         Note::StaleLock { .. } => "`LOCKED` has stood for longer than that: a transfer hangs, or was cut",
+        Note::FutureLock { .. } => {
+            "`LOCKED` is dated more than an hour in the future, and excuses for as long"
+        }
         Note::Incomplete { .. } => "directories or files could not be read",
         Note::ZoneShift { .. } => {
             "stamps and the files' own times disagree by the same whole hours: `timezone` is missing or wrong"
@@ -81,6 +84,7 @@ fn table_of_concerns_gives_their_statuses() {
 fn table_of_notes_gives_their_statuses() {
     let real = [
         Note::StaleLock { age: AGE },
+        Note::FutureLock { by: AGE },
         Note::Incomplete { unreadable: 1 },
         Note::ZoneShift { hours: 1 },
         Note::ClockOff { offset: AGE },
