@@ -1,10 +1,13 @@
 //! Values as they stand in the pages. Times come in as RFC 3339 in the hub's zone.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::human::Bytes;
 use crate::table::{HubView, NodeView, RepoView, Round, State};
+use crate::verdict::Status;
 
 pub(super) use crate::table::{reasons, wall_clock};
 
@@ -53,34 +56,54 @@ pub(super) fn answer(node: &NodeView) -> String {
     }
 }
 
-fn count(number: u64, one: &str, many: &str) -> String {
+fn count(number: usize, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
 }
 
-/// What is to be said of a hub in one line.
+/// What is to be said of a hub in one line. A repo counts once, on however many nodes it is.
 pub(super) fn conclusion(hub: &HubView) -> String {
-    let tally = &hub.tally;
-    let unseen =
-        hub.nodes.iter().filter(|node| node.failure.is_some() || node.report.is_none()).count() as u64;
-    let repos = tally.ok + tally.warn + tally.alarm;
-    let mut parts = Vec::new();
-    if tally.alarm > 0 {
-        parts.push(format!("{} no backup to rely on", count(tally.alarm, "repo has", "repos have")));
+    // The best and the worst that is said of each.
+    let mut repos: BTreeMap<&str, (Status, Status)> = BTreeMap::new();
+    for repo in hub.nodes.iter().filter_map(|node| node.report.as_ref()).flat_map(|report| &report.repos) {
+        let (best, worst) = repos.entry(&repo.repo).or_insert((repo.status, repo.status));
+        (*best, *worst) = ((*best).min(repo.status), (*worst).max(repo.status));
     }
-    if unseen > 0 {
-        parts.push(format!("{} not be looked at", count(unseen, "node could", "nodes could")));
-    }
-    if tally.warn > 0 {
-        parts.push(format!("{} a look within days", count(tally.warn, "repo wants", "repos want")));
-    }
-    if parts.is_empty() && hub.state == State::Warn {
-        parts.push("a node has a warning".to_owned());
-    }
-    match (parts.is_empty(), repos) {
+    let repos_that =
+        |are: fn(Status, Status) -> bool| repos.values().filter(|(best, worst)| are(*best, *worst)).count();
+    let nodes_that = |are: fn(&NodeView) -> bool| hub.nodes.iter().filter(|node| are(node)).count();
+    let said = [
+        (
+            repos_that(|best, _| best == Status::Alarm),
+            ["repo has no backup to rely on", "repos have no backup to rely on"],
+        ),
+        (
+            repos_that(|best, worst| best < Status::Alarm && worst == Status::Alarm),
+            [
+                "repo has a backup to rely on, but not on every node",
+                "repos have a backup to rely on, but not on every node",
+            ],
+        ),
+        (
+            nodes_that(|node| node.failure.is_some()),
+            ["node could not be looked at", "nodes could not be looked at"],
+        ),
+        (
+            nodes_that(|node| node.failure.is_none() && node.report.is_none()),
+            ["node was not asked yet", "nodes were not asked yet"],
+        ),
+        (
+            repos_that(|_, worst| worst == Status::Warn),
+            ["repo wants a look within days", "repos want a look within days"],
+        ),
+    ];
+    let parts: Vec<String> =
+        said.into_iter().filter(|(n, _)| *n > 0).map(|(n, [one, many])| count(n, one, many)).collect();
+    match (parts.is_empty(), repos.len()) {
+        (false, _) => parts.join("; "),
+        (true, _) if hub.state == State::Warn => "a node has a warning".to_owned(),
         (true, 0) => "no repos found".to_owned(),
         (true, 1) => "the one repo is within its limits".to_owned(),
-        (true, _) => format!("{repos} repos, all within their limits"),
-        (false, _) => parts.join("; "),
+        (true, all) => format!("{all} repos, all within their limits"),
     }
 }
 

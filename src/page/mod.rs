@@ -51,7 +51,7 @@ pub struct Seen {
     pub history: Option<History>,
     /// Whether a probe is in flight.
     pub probing: bool,
-    /// Whether the last report is younger than `min_probe_interval`.
+    /// Whether the last probe, successful or not, ended less than `min_probe_interval` ago.
     pub resting: bool,
 }
 

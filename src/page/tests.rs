@@ -120,6 +120,40 @@ fn hubs_come_worst_first_with_why_and_what_to_type() {
 }
 
 #[test]
+fn hub_says_of_each_repo_once_whether_there_is_a_backup_on_any_of_its_nodes() {
+    let stale = || RepoSummary { newest: Tarball { made: at(0), ..healthy().newest }, ..healthy() };
+    let page = front_of(&[
+        answered(&on("A", "N1"), report([("svn/a", stale()), ("svn/b", stale()), ("svn/c", healthy())])),
+        answered(&on("A", "N2"), report([("svn/a", stale()), ("svn/b", healthy()), ("svn/c", healthy())])),
+        answered(&on("B", "N1"), report([("svn/a", healthy()), ("svn/b", healthy())])),
+        answered(&on("B", "N2"), report([("svn/a", healthy()), ("svn/b", healthy())])),
+    ]);
+    assert_in_order(
+        &page,
+        &[
+            "1 repo has no backup to rely on; 1 repo has a backup to rely on, but not on every node</td>",
+            "2 repos, all within their limits</td>",
+        ],
+    );
+}
+
+#[test]
+fn node_that_was_not_asked_yet_is_none_that_could_not_be_looked_at() {
+    let target = |node| Sighting { target: Arc::new(on("A", node)), report: None, last: None };
+    let page = front_of(&[target("N1"), target("N2"), unanswered(&on("A", "N3"))]);
+    assert!(page.contains("1 node could not be looked at; 2 nodes were not asked yet</td>"), "{page}");
+}
+
+#[test]
+fn note_that_is_no_warning_is_not_marked_as_ok() {
+    let mut strange = report([("svn/env", healthy())]);
+    strange.rejects.count = 1;
+    let sightings = [answered(&target(), strange)];
+    let page = hub_of(&sightings, &seen(&sightings));
+    assert!(page.contains("<p>Note: 1 name does not fit the layout</p>"), "{page}");
+}
+
+#[test]
 fn nothing_configured_and_nothing_asked_yet_say_so() {
     let empty = front(&frame(), &Round::new(Vec::new()), &[]).unwrap();
     assert!(empty.contains("No hub is configured.") && !empty.contains("<table"), "{empty}");
@@ -186,12 +220,25 @@ fn repos_with_the_same_trouble_stand_together() {
     let repos =
         [("svn/a", stale()), ("svn/b", stale()), ("svn/c", stale()), ("svn/d", stale()), ("svn/e", stale())];
     let page = front_of(&[answered(&target(), report(repos))]);
-    assert_in_order(&page, &["svn/a, svn/b, svn/c and 2 more", "newest is ", "See what came last"]);
+    assert_in_order(
+        &page,
+        &["svn/a, svn/b, svn/c and 2 more", "newest is 15657d 17h old, limit 26h\n", "See what came last"],
+    );
     assert_eq!(
         page.matches("<pre").count(),
         0,
         "a path that is not one of a tarball is not guessed at: {page}"
     );
+}
+
+#[test]
+fn what_is_said_of_several_repos_says_of_which_where_they_differ() {
+    let aged = |days: i64| RepoSummary {
+        newest: Tarball { made: at(TAKEN - days * 24 * HOUR), ..healthy().newest },
+        ..healthy()
+    };
+    let page = front_of(&[answered(&target(), report([("svn/a", aged(2)), ("svn/b", aged(90))]))]);
+    assert_in_order(&page, &["svn/a, svn/b</strong>: newest is 2d 1h old, limit 26h (svn/a)\n"]);
 }
 
 #[test]

@@ -41,12 +41,19 @@ pub(super) fn troubles(target: &Target, report: &ReportView) -> Vec<Trouble> {
         .into_iter()
         .map(|(word, status, repos)| Trouble {
             status,
-            text: repos[0].why[0].text.clone(),
+            text: text(&repos),
             say: say(word),
             command: command(word, target, report, repos[0]),
             repos: names(&repos),
         })
         .collect()
+}
+
+/// What is the matter with the first of them; with its name where it is not quite the same with the others.
+fn text(repos: &[&RepoView]) -> String {
+    let mut texts = repos.iter().filter_map(|repo| repo.why.first()).map(|worst| worst.text.as_str());
+    let first = texts.next().unwrap_or_default();
+    if texts.all(|text| text == first) { first.to_owned() } else { format!("{first} ({})", repos[0].repo) }
 }
 
 fn names(repos: &[&RepoView]) -> String {
