@@ -35,7 +35,7 @@ pub(super) struct Flags {
 
 fn telemetry_path(path: &str) -> Result<String, String> {
     let taken = ["/", "/probe", "/sd", "/style.css", "/reader.js", "/icon.svg"].contains(&path)
-        || ["/-/", "/hub/", "/plot/"].iter().any(|start| path.starts_with(start));
+        || ["/-/", "/hub/", "/plot/", "//"].iter().any(|start| path.starts_with(start));
     if path.starts_with('/') && !taken && !path.contains(['?', '#', ' ']) {
         Ok(path.to_owned())
     } else {

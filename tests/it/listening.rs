@@ -90,7 +90,7 @@ fn metrics_are_where_the_telemetry_path_says() {
 
 #[test]
 fn telemetry_path_that_hides_another_page_is_a_wrong_command_line() {
-    for path in ["/probe", "/", "metrics", "/-/healthy", "/a?b"] {
+    for path in ["/probe", "/", "metrics", "/-/healthy", "/a?b", "//elsewhere"] {
         let output = Command::new(program()).args(["--web.telemetry-path", path]).output().unwrap();
         assert_eq!(output.status.code(), Some(64), "{path}: {}", String::from_utf8_lossy(&output.stderr));
     }
