@@ -12,7 +12,7 @@ use super::families::{Family, Labels, Value, gauges, infos};
 use crate::inventory::{Limits, Repo, Target};
 use crate::probe::Sighting;
 use crate::probe::failure::Reason;
-use crate::report::{RepoSummary, Report, Verification};
+use crate::report::{RepoSummary, Report};
 use crate::verdict::{self, Status};
 
 /// One repo of one target, with all that there may be to say of it.
@@ -81,16 +81,6 @@ fn seconds(span: SignedDuration) -> Value {
 /// A limit so long that no age exceeds it is the longest span there is.
 fn limit(limit: Duration) -> Value {
     seconds(SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX))
-}
-
-fn verified(summary: &RepoSummary) -> Option<Value> {
-    match summary.verification {
-        Verification::NoSidecars | Verification::Unknown => None,
-        Verification::Verified => Some(true.into()),
-        Verification::Missing | Verification::Contradicted { .. } | Verification::Garbled => {
-            Some(false.into())
-        }
-    }
 }
 
 /// What one sample of a repo is.
@@ -163,7 +153,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
             unit: None,
             help: "Whether the newest tarball's sidecar is there and gives its size; absent where a repo has no sidecars at all.",
         },
-        |row| verified(row.summary?),
+        |row| row.summary?.verification.verified().map(Value::from),
     ),
     (
         Family {

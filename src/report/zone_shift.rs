@@ -6,7 +6,7 @@
 //!
 //! - **Stamps ahead of mtimes** cannot come about otherwise, so that one repo is evidence enough. A large tarball can take
 //!   long to write, so a repo that is ahead by no whole number of hours neither proves nor refutes.
-//! - **Mtimes behind stamps** are what a transfer that keeps no times gives too, some hours after each backup: only three
+//! - **Mtimes later than the stamps** are what a transfer that keeps no times gives too, some hours after each backup: only three
 //!   repos or more that all agree are evidence.
 
 /// How far from a whole hour a difference may lie: time to write the tarball, and clocks.
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn mtimes_behind_stamps_are_a_shift_only_when_three_repos_agree() {
+    fn mtimes_later_than_the_stamps_are_a_shift_only_when_three_repos_agree() {
         assert_eq!(shift(&[-7 * 60, -7 * 60 - 5, -7 * 60 - 10]), Some(-7));
         assert_eq!(shift(&[-7 * 60, -7 * 60 - 5]), None);
         assert_eq!(shift(&[-7 * 60, -7 * 60 - 5, -7 * 60 - 25]), None);
