@@ -80,9 +80,9 @@ pub(super) fn run(files: &[PathBuf], flags: Flags) -> ExitCode {
             [(flags.grafana.is_none(), "grafana"), (flags.documentation.is_none(), "documentation")]
         {
             if missing {
-                eprintln!(
+                super::say(format_args!(
                     "warning: without --mail.{flag}-url the mails show the paths of its pages, not links"
-                );
+                ));
             }
         }
         let links = Links { grafana: flags.grafana, documentation: flags.documentation };
@@ -108,7 +108,7 @@ pub(super) fn run(files: &[PathBuf], flags: Flags) -> ExitCode {
     match alertmanager::configuration(&inventory, &mail) {
         Ok(printed) => {
             for warning in printed.warnings {
-                eprintln!("warning: {warning}");
+                super::say(format_args!("warning: {warning}"));
             }
             super::print(printed.text.as_bytes())
         }

@@ -22,6 +22,9 @@ pub(super) fn init(level: &str, format: LogFormat) -> Result<(), ParseError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(level)?)
         .with_target(false)
+        // By default a message that cannot be written is told on standard error too, and that panics: a log on a full
+        // disk would end the exporter.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     let _ = match format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).finish().try_init(),

@@ -110,8 +110,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let usual = if cli.command.is_none() { "info" } else { "error" };
     let level = cli.common.log_level.as_deref().unwrap_or(usual);
     if let Err(error) = logging::init(level, cli.common.log_format) {
-        eprintln!("error: --log.level {level:?}: {error}");
-        return ExitCode::from(USAGE);
+        return fail(format_args!("--log.level {level:?}: {error}"), USAGE);
     }
     let files = cli.common.config_files;
     match cli.command {
@@ -173,8 +172,14 @@ fn print(bytes: &[u8]) -> ExitCode {
 
 /// Says what went wrong.
 fn fail(error: impl std::fmt::Display, status: u8) -> ExitCode {
-    eprintln!("error: {error}");
+    say(format_args!("error: {error}"));
     ExitCode::from(status)
+}
+
+/// Says something on standard error. Where that takes nothing (a full disk, a reader that has gone away) there is nobody
+/// to be told, and `eprintln` would panic.
+fn say(message: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{message}");
 }
 
 /// The runtime everything runs on: one thread, the process's first, which lives as long as the process. The

@@ -44,6 +44,24 @@ fn round_by_hand_shows_the_state_in_words_and_in_the_exit_status() {
     assert_eq!(json["state"], "alarm");
 }
 
+/// As on a full disk.
+#[test]
+fn messages_that_cannot_be_written_change_nothing() {
+    let mut world = World::new();
+    world.good_tree("N1", "srv1");
+    let _one = world.sshd("N1");
+    let config = world.hub("A", "srv1").write("A = N1", "");
+    let status = |args: &[&str]| {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let mut probe = Command::new(program());
+        probe.arg("--config.file").arg(&config).args(args).stderr(full);
+        probe.output().unwrap().status.code()
+    };
+    assert_eq!(status(&["probe", "B"]), Some(64));
+    assert_eq!(status(&["probe", "--log.level", "trace"]), Some(0));
+    assert_eq!(status(&["--log.level", "x=y"]), Some(64));
+}
+
 #[test]
 fn node_that_cannot_be_looked_at_is_status_3_with_what_to_do() {
     let mut world = World::new();
