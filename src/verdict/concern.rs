@@ -120,7 +120,12 @@ impl fmt::Display for Concern {
             Self::NotSeen { unreadable } => {
                 write!(f, "expected and not seen, but {unreadable} could not be read")
             }
-            Self::TooOld { age, limit } => write!(f, "newest is {} old, limit {}", Age(age), Limit(limit)),
+            Self::TooOld { age, limit } => {
+                let (age, limit) = (Age(age).to_string(), Limit(limit).to_string());
+                // An age is cut: just after the limit it reads like it, for an hour where it counts in days.
+                let over = if age == limit { "just over " } else { "" };
+                write!(f, "newest is {over}{age} old, limit {limit}")
+            }
             Self::Empty => f.write_str("newest is empty"),
             Self::NoSidecar => f.write_str("newest has no sidecar and no transfer is going on"),
             Self::Contradicted { size, says } => write!(f, "newest is {size} bytes, its sidecar says {says}"),
@@ -154,6 +159,13 @@ mod tests {
             (
                 Concern::TooOld { age: hours(76), limit: Duration::from_secs(26 * 3600) },
                 "newest is 3d 4h old, limit 26h",
+            ),
+            (
+                Concern::TooOld {
+                    age: hours(7 * 24) + SignedDuration::from_mins(59),
+                    limit: Duration::from_secs(7 * 86400),
+                },
+                "newest is just over 7d old, limit 7d",
             ),
             (Concern::Empty, "newest is empty"),
             (Concern::NoSidecar, "newest has no sidecar and no transfer is going on"),
