@@ -10,7 +10,7 @@ use super::round::probe_once;
 use crate::config::{self, Loaded};
 use crate::inventory::Inventory;
 use crate::probe::{Scope, Sighting};
-use crate::verdict::{self, Note};
+use crate::verdict::{self, Note, Status};
 
 /// Prints every fault and warning; with `live`, what every node answers too.
 pub(super) fn run(files: &[PathBuf], live: bool) -> ExitCode {
@@ -33,14 +33,24 @@ fn check_nodes(inventory: Inventory) -> ExitCode {
     for sighting in &sightings {
         describe(&mut text, sighting, now);
     }
-    let failed = sightings.iter().filter(|sighting| !is_complete(sighting)).count();
-    // Writing to a String cannot fail.
-    let _ = match failed {
-        0 => writeln!(text, "ok: every target gave a complete listing"),
-        _ => writeln!(text, "not ok: {failed} of {} targets gave no complete listing", sightings.len()),
-    };
+    text.push_str(&conclusion(&sightings, now));
     let printed = super::print(text.as_bytes());
-    if failed > 0 { ExitCode::FAILURE } else { printed }
+    if sightings.iter().all(is_complete) { printed } else { ExitCode::FAILURE }
+}
+
+/// The last line. It is about listings; whoever reads no more must not take it for more.
+fn conclusion(sightings: &[Sighting], now: Timestamp) -> String {
+    let of =
+        |sighting: &Sighting| Some(verdict::judge(&sighting.target, sighting.report.as_deref()?, now).status);
+    let but = match sightings.iter().filter_map(of).max() {
+        Some(Status::Alarm) => "; but there is an alarm above",
+        Some(Status::Warn) => "; but there is a warning above",
+        Some(Status::Ok) | None => "",
+    };
+    match sightings.iter().filter(|sighting| !is_complete(sighting)).count() {
+        0 => format!("ok: every target gave a complete listing{but}\n"),
+        failed => format!("not ok: {failed} of {} targets gave no complete listing{but}\n", sightings.len()),
+    }
 }
 
 fn is_complete(sighting: &Sighting) -> bool {
@@ -49,6 +59,7 @@ fn is_complete(sighting: &Sighting) -> bool {
 
 /// What one target answered, and what is to be done if that is not all well.
 fn describe(text: &mut String, sighting: &Sighting, now: Timestamp) {
+    // Writing to a String cannot fail.
     let target = &sighting.target;
     let _ = writeln!(text, "hub {} on node {} ({}):", target.hub, target.node, target.connection);
     if let Some(last) = &sighting.last {
@@ -96,8 +107,26 @@ mod tests {
 
     use super::*;
     use crate::inventory::{Repo, Target};
-    use crate::report::samples::{TAKEN, at, healthy, report, target};
+    use crate::probe::Attempt;
+    use crate::probe::ssh::Phases;
+    use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
     use crate::report::{Rejects, Report};
+
+    #[test]
+    fn last_line_of_complete_listings_tells_of_an_alarm_too() {
+        let last = Attempt { ended: at(TAKEN), failure: None, phases: Phases::default() };
+        let said = |days: i64| {
+            let found = report([("svn/env", healthy())]);
+            let sighting = Sighting {
+                target: Arc::new(target()),
+                report: Some(Arc::new(found)),
+                last: Some(last.clone()),
+            };
+            conclusion(&[sighting], at(TAKEN + days * 24 * HOUR))
+        };
+        assert_eq!(said(0), "ok: every target gave a complete listing\n");
+        assert_eq!(said(2), "ok: every target gave a complete listing; but there is an alarm above\n");
+    }
 
     #[test]
     fn tarballs_of_repos_that_are_not_selected_are_told_apart() {
