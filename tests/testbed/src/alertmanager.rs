@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context as _, bail, ensure};
+use jiff::Timestamp;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,6 +33,8 @@ pub struct Alert {
     pub labels: BTreeMap<String, String>,
     /// Whether another alert silences it.
     pub inhibited: bool,
+    /// When it takes the alert for over unless it is told of it again.
+    pub ends: Timestamp,
 }
 
 impl Alert {
@@ -110,7 +113,8 @@ fn alert(value: &Value) -> Result<Alert> {
     let labels =
         labels.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
     let by = value["status"]["inhibitedBy"].as_array().context("an alert has no status")?;
-    Ok(Alert { labels: labels.collect(), inhibited: !by.is_empty() })
+    let ends = value["endsAt"].as_str().context("an alert has no end")?.parse()?;
+    Ok(Alert { labels: labels.collect(), inhibited: !by.is_empty(), ends })
 }
 
 /// Has amtool look at a configuration file and the templates it names.
