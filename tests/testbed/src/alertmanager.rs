@@ -50,6 +50,14 @@ impl Alertmanager {
     /// # Errors
     /// When a tool is missing, amtool objects to the configuration, or it does not come up.
     pub fn start(config: &str) -> Result<Self> {
+        Self::start_with(config, &[])
+    }
+
+    /// As [`Alertmanager::start`], with more environment variables.
+    ///
+    /// # Errors
+    /// When a tool is missing, amtool objects to the configuration, or it does not come up.
+    pub fn start_with(config: &str, environment: &[(&str, &Path)]) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("alertmanager-").tempdir()?;
         let path = directory.path().join("alertmanager.yml");
         fs::write(&path, config)?;
@@ -62,6 +70,7 @@ impl Alertmanager {
             command.arg(format!("--web.listen-address={address}"));
             // Empty, so that it looks for no others.
             command.args(["--cluster.listen-address=", "--data.retention=240h"]);
+            command.envs(environment.iter().copied());
             let mut daemon = Daemon::start("alertmanager", &mut command, &directory.path().join("log"))?;
             match daemon.wait_for("listens", |log| log.contains("Listening on").then_some(())) {
                 // Another took the port that was free.
@@ -91,6 +100,18 @@ impl Alertmanager {
         let text = http::get(&self.url("/api/v2/alerts"), &[])?.text()?;
         let answer: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
         answer.as_array().context("the answer is no list of alerts")?.iter().map(alert).collect()
+    }
+
+    /// Tells it that an alert with these labels fires.
+    ///
+    /// # Errors
+    /// What amtool objects to.
+    pub fn tell(&self, labels: &[(&str, &str)]) -> Result<()> {
+        let url = format!("--alertmanager.url={}", self.url(""));
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut arguments: Vec<&std::ffi::OsStr> = vec!["alert".as_ref(), "add".as_ref(), url.as_ref()];
+        arguments.extend(labels.iter().map(AsRef::<std::ffi::OsStr>::as_ref));
+        amtool(&arguments).map(drop)
     }
 
     /// All it logged.
