@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::Signal;
@@ -75,10 +76,7 @@ impl Prometheus {
     /// When a tool is missing, promtool objects to the file, or it does not come up.
     pub fn start_with_history(openmetrics: &Path) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
-        let mut promtool = Command::new(tool::find("promtool")?);
-        // promtool reads the whole file once for each block.
-        promtool.args(["tsdb", "create-blocks-from", "--max-block-duration=480h", "--quiet", "openmetrics"]);
-        judged(promtool.arg(openmetrics).arg(directory.path().join("data")), "")?;
+        fill(&directory.path().join("data"), openmetrics)?;
         Self::start_in(directory, "{}\n", &["--storage.tsdb.retention.time=10y"])
     }
 
@@ -107,6 +105,21 @@ impl Prometheus {
         })?;
         *self.daemon.borrow_mut() = daemon;
         Ok(())
+    }
+
+    /// As [`Prometheus::restart`], but as though it had been away for so long: all that it knows of the last hour happened
+    /// that much earlier.
+    ///
+    /// # Errors
+    /// When it does not come up, or does not tell what it knows.
+    pub fn restart_after(&self, away: Duration) -> Result<()> {
+        let known = self.samples("{__name__=~\".+\"}[1h]")?;
+        self.stop()?;
+        let (data, file) = (self.directory.path().join("data"), self.directory.path().join("known"));
+        fs::write(&file, openmetrics(&known, away.as_secs_f64()))?;
+        fs::remove_dir_all(&data)?;
+        fill(&data, &file)?;
+        self.restart()
     }
 
     /// A URL of it, from a path as `/graph`.
@@ -222,6 +235,36 @@ impl Prometheus {
         self.daemon.borrow().signal(Signal::TERM);
         self.daemon.borrow_mut().stop()
     }
+}
+
+/// Makes a database of what a file in the OpenMetrics format says.
+fn fill(data: &Path, openmetrics: &Path) -> Result<()> {
+    let mut promtool = Command::new(tool::find("promtool")?);
+    // promtool reads the whole file once for each block.
+    promtool.args(["tsdb", "create-blocks-from", "--max-block-duration=480h", "--quiet", "openmetrics"]);
+    judged(promtool.arg(openmetrics).arg(data), "")
+}
+
+/// Samples as text, so many seconds earlier; so are the times that are Prometheus' own.
+fn openmetrics(known: &[Series], earlier: f64) -> String {
+    let mut text = String::new();
+    for Series { labels, samples } in known {
+        let name = labels.get("__name__").map_or("", String::as_str);
+        let others: Vec<String> = labels
+            .iter()
+            .filter(|(label, _)| *label != "__name__")
+            .map(|(label, value)| {
+                let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                format!("{label}=\"{value}\"")
+            })
+            .collect();
+        for (time, value) in samples {
+            let value = if name == "ALERTS_FOR_STATE" { value - earlier } else { *value };
+            let line = format!("{name}{{{}}} {value} {:.3}\n", others.join(","), time - earlier);
+            text.push_str(&line);
+        }
+    }
+    text + "# EOF\n"
 }
 
 /// Starts it with the files of a directory, and waits until it is ready; `None` when the port is another's.
