@@ -245,7 +245,7 @@ fn prometheus_is_away_for_twenty_minutes_or_three_hours_and_an_unreachable_node_
     // Less than the half hour for which what is known is carried, and more than the five minutes for which any sample counts.
     let away = Duration::from_secs(20 * 60);
     let across = restart_after(&watch, Some(away));
-    for alert in ["TooOld N2 svn/env", "TooOld N2 tracs/env"] {
+    for alert in ["TooOld N2 svn/env", "TooOld N2 tracs/env", "NodeUnreachable N2"] {
         assert!(across.get(alert).is_some_and(Across::is_unmoved), "{alert} of {across:#?}");
     }
     assert_eq!(watch.prometheus.query(FALSELY).unwrap(), []);
