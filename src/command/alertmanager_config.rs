@@ -21,7 +21,7 @@ pub(super) struct Flags {
     /// User name at the SMTP server
     #[arg(long = "smtp.auth-username", value_name = "NAME")]
     auth_username: Option<String>,
-    /// File on Alertmanager's machine that holds the password
+    /// File on Alertmanager's machine that holds the password and no end of line
     #[arg(long = "smtp.auth-password-file", value_name = "FILE")]
     auth_password_file: Option<String>,
     /// Whether the SMTP server must offer STARTTLS

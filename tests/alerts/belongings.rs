@@ -76,6 +76,27 @@ fn every_alert_says_all_that_a_mail_needs() {
 }
 
 #[test]
+fn every_alert_waits_long_enough_to_outlive_a_restart_of_prometheus() {
+    // What --rules.alert.for-grace-period is unless set.
+    let grace = 10 * 60;
+    for alert in rules::alerts() {
+        let wait = alert.wait.as_deref().map_or(0, rules::seconds);
+        assert!(wait >= grace, "{}: {wait} s", alert.name());
+    }
+}
+
+#[test]
+fn every_time_that_is_told_is_cut_to_two_units() {
+    let cut = r#"humanizeDuration | reReplaceAll "^(-?[0-9]+[dhm])( [1-9][0-9]*[hms])?( .*)?$" "$1$2" }}"#;
+    for alert in rules::alerts() {
+        for (key, text) in &alert.annotations {
+            let (all, cut) = (text.matches("humanizeDuration").count(), text.matches(cut).count());
+            assert_eq!(all, cut, "{}, {key}: {text}", alert.name());
+        }
+    }
+}
+
+#[test]
 fn every_alert_is_in_the_table() {
     let table = std::fs::read_to_string(rules::directory().join("../README.md")).unwrap();
     for alert in rules::alerts() {

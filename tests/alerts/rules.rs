@@ -30,6 +30,8 @@ struct Group {
 pub(crate) struct Rule {
     pub(crate) alert: Option<String>,
     pub(crate) expr: String,
+    #[serde(rename = "for")]
+    pub(crate) wait: Option<String>,
     pub(crate) keep_firing_for: Option<String>,
     #[serde(default)]
     pub(crate) labels: BTreeMap<String, String>,

@@ -10,23 +10,23 @@ use testbed::{Exporter, Mail, Prometheus, http, poll};
 
 use crate::world::{World, ZONE, program};
 
-const A: &str = "a@example.org";
-const B: &str = "b@example.org";
+pub const A: &str = "a@example.org";
+pub const B: &str = "b@example.org";
 const DEFAULT: &str = "default@example.org";
 
 /// The sign of life, which everybody gets.
-const HEARTBEAT: &str = "[scm-backup] the backups are being watched: the weekly sign of life";
+pub const HEARTBEAT: &str = "[scm-backup] the backups are being watched: the weekly sign of life";
 
 /// Exporter, Prometheus, Alertmanager and a mail server, all of it in a hurry.
-struct Watch {
-    exporter: Exporter,
-    prometheus: Prometheus,
-    mailing: Mailing,
-    config: PathBuf,
+pub struct Watch {
+    pub exporter: Exporter,
+    pub prometheus: Prometheus,
+    pub mailing: Mailing,
+    pub config: PathBuf,
 }
 
 impl Watch {
-    fn start(world: &World, config: &Path) -> Self {
+    pub fn start(world: &World, config: &Path) -> Self {
         let exporter = world.serve(config);
         // The first scrape of a Prometheus in such a hurry does not wait for the first report.
         exporter.text("/metrics").unwrap();
@@ -49,7 +49,7 @@ impl Watch {
     }
 
     #[track_caller]
-    fn mail(&self, to: &str, subject: &str) -> Mail {
+    pub fn mail(&self, to: &str, subject: &str) -> Mail {
         let waited = self.mailing.sink.wait_for(to, |mail| mail.subject == subject);
         waited.unwrap_or_else(|error| {
             let alerts = self.prometheus.query("ALERTS");
@@ -59,7 +59,7 @@ impl Watch {
 
     /// Waits until Alertmanager knows these many alerts of a name, all of them silenced by another.
     #[track_caller]
-    fn silenced(&self, name: &str, count: usize) {
+    pub fn silenced(&self, name: &str, count: usize) {
         poll::until(&format!("{count} {name} are silenced"), || {
             let alerts = self.mailing.alertmanager.alerts()?;
             let of_name: Vec<_> = alerts.iter().filter(|alert| alert.label("alertname") == name).collect();
@@ -69,7 +69,7 @@ impl Watch {
     }
 
     /// The subjects of all mails to an address, as they came.
-    fn subjects(&self, to: &str) -> Vec<String> {
+    pub fn subjects(&self, to: &str) -> Vec<String> {
         let mails = self.mailing.sink.mails().unwrap();
         mails.into_iter().filter(|mail| mail.to == [to]).map(|mail| mail.subject).collect()
     }

@@ -16,6 +16,7 @@ mod prometheus;
 mod protection;
 mod reload;
 mod replies;
+mod restarts;
 mod scrape;
 mod sessions;
 mod trees;

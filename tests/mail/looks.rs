@@ -24,7 +24,7 @@ fn about(status: &str, repo: &str) -> Value {
     let labels = json!({"hub": "C2", "node": "H1", "repo": repo, "severity": "critical"});
     let annotations = json!({
         "summary": format!("{repo} on H1 too old"),
-        "description": format!("The newest backup of {repo} (hub C2) on node H1 is 12d 3h 4m 5s old; it may be 1d 2h 0m 0s."),
+        "description": format!("The newest backup of {repo} (hub C2) on node H1 is 12d 3h old, past its limit of 1d 2h."),
         "runbook_url": "alerts/runbooks/ScmBackupTooOld.md",
         "dashboard": "d/scm-backup-hub?var-hub=C2",
         "age": "12d 3h", "size": "1.425 GiB", "previous_size": "1.423 GiB", "held": "7",
@@ -80,8 +80,8 @@ ALARM  tracs/env on H1 too old                          12d 3h    1.425 GiB
 warn   tracs/x on C missing                                  -            -
 
 ALARM: tracs/env on H1 too old
-  The newest backup of tracs/env (hub C2) on node H1 is 12d 3h 4m 5s old; it
-  may be 1d 2h 0m 0s.
+  The newest backup of tracs/env (hub C2) on node H1 is 12d 3h old, past its
+  limit of 1d 2h.
   newest: 1.425 GiB (before: 1.423 GiB), 12d 3h old, 7 held
   since 2026-11-22 03:10 UTC
   look:  scm-backup-exporter probe C2 H1

@@ -1,6 +1,7 @@
-//! The Alertmanager configuration and the mail templates, judged by amtool.
+//! The Alertmanager configuration and the mail templates, judged by amtool, and by a mail server.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests")]
 
+mod dialogue;
 mod looks;
 mod routes;
 

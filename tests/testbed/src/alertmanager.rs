@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context as _, bail, ensure};
+use jiff::Timestamp;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,6 +33,8 @@ pub struct Alert {
     pub labels: BTreeMap<String, String>,
     /// Whether another alert silences it.
     pub inhibited: bool,
+    /// When it takes the alert for over unless it is told of it again.
+    pub ends: Timestamp,
 }
 
 impl Alert {
@@ -47,6 +50,14 @@ impl Alertmanager {
     /// # Errors
     /// When a tool is missing, amtool objects to the configuration, or it does not come up.
     pub fn start(config: &str) -> Result<Self> {
+        Self::start_with(config, &[])
+    }
+
+    /// As [`Alertmanager::start`], with more environment variables.
+    ///
+    /// # Errors
+    /// When a tool is missing, amtool objects to the configuration, or it does not come up.
+    pub fn start_with(config: &str, environment: &[(&str, &Path)]) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("alertmanager-").tempdir()?;
         let path = directory.path().join("alertmanager.yml");
         fs::write(&path, config)?;
@@ -59,6 +70,7 @@ impl Alertmanager {
             command.arg(format!("--web.listen-address={address}"));
             // Empty, so that it looks for no others.
             command.args(["--cluster.listen-address=", "--data.retention=240h"]);
+            command.envs(environment.iter().copied());
             let mut daemon = Daemon::start("alertmanager", &mut command, &directory.path().join("log"))?;
             match daemon.wait_for("listens", |log| log.contains("Listening on").then_some(())) {
                 // Another took the port that was free.
@@ -90,6 +102,18 @@ impl Alertmanager {
         answer.as_array().context("the answer is no list of alerts")?.iter().map(alert).collect()
     }
 
+    /// Tells it that an alert with these labels fires.
+    ///
+    /// # Errors
+    /// What amtool objects to.
+    pub fn tell(&self, labels: &[(&str, &str)]) -> Result<()> {
+        let url = format!("--alertmanager.url={}", self.url(""));
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut arguments: Vec<&std::ffi::OsStr> = vec!["alert".as_ref(), "add".as_ref(), url.as_ref()];
+        arguments.extend(labels.iter().map(AsRef::<std::ffi::OsStr>::as_ref));
+        amtool(&arguments).map(drop)
+    }
+
     /// All it logged.
     pub fn log(&self) -> String {
         self.daemon.borrow().log()
@@ -110,7 +134,8 @@ fn alert(value: &Value) -> Result<Alert> {
     let labels =
         labels.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
     let by = value["status"]["inhibitedBy"].as_array().context("an alert has no status")?;
-    Ok(Alert { labels: labels.collect(), inhibited: !by.is_empty() })
+    let ends = value["endsAt"].as_str().context("an alert has no end")?.parse()?;
+    Ok(Alert { labels: labels.collect(), inhibited: !by.is_empty(), ends })
 }
 
 /// Has amtool look at a configuration file and the templates it names.

@@ -36,6 +36,12 @@ impl Haste {
         hasten(&quicker, "keep_firing_for", self.alerts)
     }
 
+    /// The flag of Prometheus for the shortest `for` that outlives its restart: ten minutes, unless set.
+    pub fn grace_period(self) -> String {
+        let grace = Duration::from_secs(600) / self.alerts;
+        format!("--rules.alert.for-grace-period={}ms", grace.as_millis())
+    }
+
     /// A configuration of Alertmanager.
     ///
     /// # Errors

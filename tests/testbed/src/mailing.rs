@@ -19,6 +19,7 @@ pub struct Mailing {
     /// What keeps them.
     pub sink: SmtpSink,
     directory: TempDir,
+    haste: Haste,
 }
 
 impl Mailing {
@@ -53,7 +54,7 @@ impl Mailing {
             &templates.display().to_string(),
         ])?;
         let alertmanager = Alertmanager::start(&haste.routes(&config)?)?;
-        Ok(Self { alertmanager, sink, directory })
+        Ok(Self { alertmanager, sink, directory, haste })
     }
 
     /// Starts a Prometheus, and has it watch by the rules once it has scraped the exporter: to rules in such a hurry
@@ -63,7 +64,7 @@ impl Mailing {
     /// # Errors
     /// When it does not come up, or does not scrape the exporter.
     pub fn watch(&self, scrape_config: &str) -> Result<Prometheus> {
-        let prometheus = Prometheus::start(scrape_config)?;
+        let prometheus = Prometheus::start_with(scrape_config, &[&self.haste.grace_period()])?;
         prometheus.wait_for("scm_backup_exporter_build_info", |samples| !samples.is_empty())?;
         let (address, rules) = (self.alertmanager.address(), self.directory.path().join("rules.yml"));
         prometheus.reconfigure(&format!(

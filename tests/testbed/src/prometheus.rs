@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::Signal;
@@ -24,6 +25,7 @@ pub struct Prometheus {
     daemon: RefCell<Daemon>,
     directory: TempDir,
     address: SocketAddr,
+    flags: Vec<String>,
 }
 
 /// One sample of an instant query.
@@ -33,6 +35,15 @@ pub struct Sample {
     pub labels: BTreeMap<String, String>,
     /// The value.
     pub value: f64,
+}
+
+/// The samples of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// The labels, the metric's name among them as `__name__`.
+    pub labels: BTreeMap<String, String>,
+    /// Unix time and value of each sample, in the order of time.
+    pub samples: Vec<(f64, f64)>,
 }
 
 impl Sample {
@@ -48,7 +59,15 @@ impl Prometheus {
     /// # Errors
     /// When a tool is missing, promtool objects to the configuration, or it does not come up.
     pub fn start(config: &str) -> Result<Self> {
-        Self::start_in(tempfile::Builder::new().prefix("prometheus-").tempdir()?, config, &[])
+        Self::start_with(config, &[])
+    }
+
+    /// As [`Prometheus::start`], with more flags.
+    ///
+    /// # Errors
+    /// When a tool is missing, promtool objects to the configuration, or it does not come up.
+    pub fn start_with(config: &str, flags: &[&str]) -> Result<Self> {
+        Self::start_in(tempfile::Builder::new().prefix("prometheus-").tempdir()?, config, flags)
     }
 
     /// Starts it with what a file in the OpenMetrics format says was, and scrapes nothing.
@@ -57,10 +76,7 @@ impl Prometheus {
     /// When a tool is missing, promtool objects to the file, or it does not come up.
     pub fn start_with_history(openmetrics: &Path) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
-        let mut promtool = Command::new(tool::find("promtool")?);
-        // promtool reads the whole file once for each block.
-        promtool.args(["tsdb", "create-blocks-from", "--max-block-duration=480h", "--quiet", "openmetrics"]);
-        judged(promtool.arg(openmetrics).arg(directory.path().join("data")), "")?;
+        fill(&directory.path().join("data"), openmetrics)?;
         Self::start_in(directory, "{}\n", &["--storage.tsdb.retention.time=10y"])
     }
 
@@ -68,25 +84,42 @@ impl Prometheus {
         let path = directory.path().join("prometheus.yml");
         fs::write(&path, config)?;
         check_config(&path)?;
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         for _ in 0..5 {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-            let mut command = Command::new(tool::find("prometheus")?);
-            command.arg(format!("--config.file={}", path.display()));
-            command.arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()));
-            command.arg(format!("--web.listen-address={address}")).arg("--web.enable-lifecycle");
-            // It finds an Alertmanager some seconds after its rules begin; what fired before is then sent anew.
-            command.arg("--rules.alert.resend-delay=5s");
-            command.args(flags);
-            let mut daemon = Daemon::start("prometheus", &mut command, &directory.path().join("log"))?;
-            match daemon.wait_for("is ready", |log| log.contains("Server is ready to receive").then_some(()))
-            {
-                // Another took the port that was free.
-                Err(_) if daemon.log().contains("address already in use") => {}
-                Err(error) => return Err(error),
-                Ok(()) => return Ok(Self { daemon: RefCell::new(daemon), directory, address }),
+            if let Some(daemon) = serve(directory.path(), address, &flags)? {
+                return Ok(Self { daemon: RefCell::new(daemon), directory, address, flags });
             }
         }
         bail!("prometheus finds no free port")
+    }
+
+    /// Ends it and starts it anew, with what it knows and at the same address, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn restart(&self) -> Result<()> {
+        self.stop()?;
+        let daemon = poll::until(&format!("{} is free again", self.address), || {
+            serve(self.directory.path(), self.address, &self.flags)
+        })?;
+        *self.daemon.borrow_mut() = daemon;
+        Ok(())
+    }
+
+    /// As [`Prometheus::restart`], but as though it had been away for so long: all that it knows of the last hour happened
+    /// that much earlier.
+    ///
+    /// # Errors
+    /// When it does not come up, or does not tell what it knows.
+    pub fn restart_after(&self, away: Duration) -> Result<()> {
+        let known = self.samples("{__name__=~\".+\"}[1h]")?;
+        self.stop()?;
+        let (data, file) = (self.directory.path().join("data"), self.directory.path().join("known"));
+        fs::write(&file, openmetrics(&known, away.as_secs_f64()))?;
+        fs::remove_dir_all(&data)?;
+        fill(&data, &file)?;
+        self.restart()
     }
 
     /// A URL of it, from a path as `/graph`.
@@ -116,6 +149,15 @@ impl Prometheus {
     pub fn query_at(&self, query: &str, time: i64) -> Result<Vec<Sample>> {
         let data = self.api(&format!("/api/v1/query?query={}&time={time}", escaped(query)))?;
         data["result"].as_array().context("the answer has no result")?.iter().map(sample).collect()
+    }
+
+    /// Every sample, as a Unix time with a value, of the series that a query over a range gives, as `up[5m]`.
+    ///
+    /// # Errors
+    /// When it does not answer, or objects to the query.
+    pub fn samples(&self, query: &str) -> Result<Vec<Series>> {
+        let data = self.api(&format!("/api/v1/query?query={}", escaped(query)))?;
+        data["result"].as_array().context("the answer has no result")?.iter().map(series).collect()
     }
 
     /// How many series with how many points together a range query gives; the times are Unix times.
@@ -195,6 +237,58 @@ impl Prometheus {
     }
 }
 
+/// Makes a database of what a file in the OpenMetrics format says.
+fn fill(data: &Path, openmetrics: &Path) -> Result<()> {
+    let mut promtool = Command::new(tool::find("promtool")?);
+    // promtool reads the whole file once for each block.
+    promtool.args(["tsdb", "create-blocks-from", "--max-block-duration=480h", "--quiet", "openmetrics"]);
+    judged(promtool.arg(openmetrics).arg(data), "")
+}
+
+/// Samples as text, so many seconds earlier; so are the times that are Prometheus' own.
+fn openmetrics(known: &[Series], earlier: f64) -> String {
+    let mut text = String::new();
+    for Series { labels, samples } in known {
+        let name = labels.get("__name__").map_or("", String::as_str);
+        let others: Vec<String> = labels
+            .iter()
+            .filter(|(label, _)| *label != "__name__")
+            .map(|(label, value)| {
+                let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                format!("{label}=\"{value}\"")
+            })
+            .collect();
+        for (time, value) in samples {
+            let value = if name == "ALERTS_FOR_STATE" { value - earlier } else { *value };
+            let line = format!("{name}{{{}}} {value} {:.3}\n", others.join(","), time - earlier);
+            text.push_str(&line);
+        }
+    }
+    text + "# EOF\n"
+}
+
+/// Starts it with the files of a directory, and waits until it is ready; `None` when the port is another's.
+fn serve(directory: &Path, address: SocketAddr, flags: &[String]) -> Result<Option<Daemon>> {
+    let mut command = Command::new(tool::find("prometheus")?);
+    command.arg(format!("--config.file={}", directory.join("prometheus.yml").display()));
+    command.arg(format!("--storage.tsdb.path={}", directory.join("data").display()));
+    command.arg(format!("--web.listen-address={address}")).arg("--web.enable-lifecycle");
+    // It finds an Alertmanager some seconds after its rules begin; what fired before is then sent anew.
+    command.arg("--rules.alert.resend-delay=5s");
+    command.args(flags);
+    let log = directory.join("log");
+    // What a predecessor logged stays.
+    let before = fs::metadata(&log).map_or(0, |log| log.len());
+    let mut daemon = Daemon::start("prometheus", &mut command, &log)?;
+    let new = |log: &str| log.get(usize::try_from(before).ok()?..).map(str::to_owned);
+    let is_ready = |log: &str| new(log)?.contains("Server is ready to receive").then_some(());
+    match daemon.wait_for("is ready", is_ready) {
+        Err(_) if new(&daemon.log()).is_some_and(|log| log.contains("address already in use")) => Ok(None),
+        Err(error) => Err(error),
+        Ok(()) => Ok(Some(daemon)),
+    }
+}
+
 /// Has promtool look at a configuration file.
 ///
 /// # Errors
@@ -246,11 +340,24 @@ fn judged(command: &mut Command, input: &str) -> Result<()> {
 }
 
 fn sample(result: &Value) -> Result<Sample> {
-    let labels = result["metric"].as_object().context("a sample has no labels")?;
-    let labels =
-        labels.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
     let value = result["value"][1].as_str().context("a sample has no value")?;
-    Ok(Sample { labels: labels.collect(), value: value.parse()? })
+    Ok(Sample { labels: labels(result)?, value: value.parse()? })
+}
+
+fn series(result: &Value) -> Result<Series> {
+    let samples = result["values"].as_array().context("a series has no samples")?.iter().map(|pair| {
+        let time = pair[0].as_f64().context("a sample has no time")?;
+        Ok((time, pair[1].as_str().context("a sample has no value")?.parse()?))
+    });
+    Ok(Series { labels: labels(result)?, samples: samples.collect::<Result<_>>()? })
+}
+
+fn labels(result: &Value) -> Result<BTreeMap<String, String>> {
+    let labels = result["metric"].as_object().context("a sample has no labels")?;
+    Ok(labels
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect())
 }
 
 /// A text as part of a query string.

@@ -1,4 +1,5 @@
-//! A mail server that keeps what it gets: aiosmtpd, which speaks SMTP as any other and delivers to nobody.
+//! A mail server that keeps what it gets: aiosmtpd, which speaks SMTP as any other and delivers to nobody. It takes
+//! whatever comes, or asks for TLS and a login first.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -15,7 +16,22 @@ use crate::process::Daemon;
 use crate::sshd::free_port;
 use crate::{Result, poll, tool};
 
-/// A mail server on loopback that takes every mail. Dropping it ends it.
+/// What a mail server asks for before it takes a mail.
+#[derive(Debug)]
+pub struct Door<'a> {
+    /// Files of a certificate and its key, for STARTTLS, without which nothing else is heard; `None` offers no TLS, and has
+    /// people log in without.
+    pub tls: Option<(&'a Path, &'a Path)>,
+    /// Who may come in.
+    pub name: &'a str,
+    /// Their password.
+    pub password: &'a str,
+}
+
+/// aiosmtpd's own program knows no login.
+const DOOR: &str = include_str!("smtp_door.py");
+
+/// A mail server on loopback that takes every mail, or those of one user. Dropping it ends it.
 #[derive(Debug)]
 pub struct SmtpSink {
     // Before the directory: fields drop in order.
@@ -45,15 +61,34 @@ impl SmtpSink {
     /// # Errors
     /// When a tool is missing or it does not come up; the error shows what it printed.
     pub fn start() -> Result<Self> {
+        Self::serve(|command, address, mail| {
+            command.args(["-u", "-m", "aiosmtpd", "--nosetuid", "--smtputf8"]);
+            command.args(["--class", "aiosmtpd.handlers.Mailbox", "--listen", &address.to_string()]);
+            command.arg(mail);
+        })
+    }
+
+    /// As [`SmtpSink::start`], with a door.
+    ///
+    /// # Errors
+    /// When a tool is missing or it does not come up; the error shows what it printed.
+    pub fn start_behind(door: &Door<'_>) -> Result<Self> {
+        Self::serve(|command, address, mail| {
+            command.args(["-u", "-c", DOOR, &address.ip().to_string(), &address.port().to_string()]);
+            command.arg(mail).args([door.name, door.password]);
+            command.args(door.tls.iter().flat_map(|(certificate, key)| [certificate, key]));
+        })
+    }
+
+    /// Starts Debian's python3 with the arguments that are put in, for an address and a directory of mails.
+    fn serve(arguments: impl Fn(&mut Command, SocketAddr, &Path)) -> Result<Self> {
         tool::find("aiosmtpd")?;
         let directory = tempfile::Builder::new().prefix("smtp-sink-").tempdir()?;
         for _ in 0..5 {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
             // Debian's own python3, which the package belongs to, whatever comes first in the PATH.
             let mut command = Command::new("/usr/bin/python3");
-            command.args(["-u", "-m", "aiosmtpd", "--nosetuid", "--smtputf8"]);
-            command.args(["--class", "aiosmtpd.handlers.Mailbox", "--listen", &address.to_string()]);
-            command.arg(directory.path().join("mail"));
+            arguments(&mut command, address, &directory.path().join("mail"));
             let daemon = Daemon::start("aiosmtpd", &mut command, &directory.path().join("log"))?;
             let greets = poll::until("aiosmtpd listens", || match daemon.process() {
                 None => bail!("aiosmtpd ended; it says:\n{}", daemon.log()),
@@ -72,6 +107,12 @@ impl SmtpSink {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What was said at its door so far: a line for each step, as `EHLO in clear`, `AUTH PLAIN by alice refused in TLS`.
+    pub fn dialogue(&self) -> Vec<String> {
+        let log = self.daemon.borrow().log();
+        log.lines().filter_map(|line| line.strip_prefix("door: ")).map(str::to_owned).collect()
     }
 
     /// Every mail that came so far, in the order of their coming.
