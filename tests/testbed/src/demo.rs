@@ -163,8 +163,12 @@ impl Demo {
             ("its metrics", self.exporter.url("/metrics")),
             ("Prometheus", self.prometheus.url("/graph")),
             ("what is not well", self.prometheus.graph_url(QUERY)),
-            ("its alerts", self.prometheus.url("/alerts")),
-            ("Alertmanager", self.mailing.alertmanager.url("/")),
+            // Debian's Prometheus has no page /alerts, and its Alertmanager none at all.
+            ("its alerts", self.prometheus.graph_url("ALERTS")),
+            (
+                "what is told",
+                format!("amtool alert --alertmanager.url={}", self.mailing.alertmanager.url("/")),
+            ),
             ("mails, as HTML", self.mails_directory().display().to_string()),
             ("by hand", format!("{} probe {}", self.program.display(), configs.join(" "))),
             ("trees to break", format!("{trees}/{{SDU,Z9,C,H1}}/backup")),
