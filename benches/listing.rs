@@ -18,8 +18,10 @@ use scm_backup_exporter::inventory::Target;
 use scm_backup_exporter::listing::{Parser, Record};
 use scm_backup_exporter::report::{Builder, Report};
 
+mod goal;
 mod timing;
 
+use goal::reached;
 use timing::{Way, medians};
 
 const TARBALLS: u64 = 1_000_000;
@@ -150,8 +152,4 @@ fn extra_memory<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<f
 /// In KiB.
 fn high_water_mark() -> anyhow::Result<u64> {
     Process::myself()?.status()?.vmhwm.context("Linux tells VmHWM")
-}
-
-fn reached(reached: bool) -> &'static str {
-    if reached { "reached" } else { "NOT reached" }
 }

@@ -23,9 +23,11 @@ use scm_backup_exporter::table;
 use testbed::tree::Nights;
 use testbed::{Client, Exporter, Login, Sshd, Tree};
 
+mod goal;
 mod nodes;
 mod timing;
 
+use goal::reached;
 use timing::{Way, medians};
 
 const REPOS: usize = 200;
@@ -158,8 +160,4 @@ fn timed(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> 
     let before = now()?;
     work()?;
     Ok(now()? - before)
-}
-
-fn reached(reached: bool) -> &'static str {
-    if reached { "reached" } else { "NOT reached" }
 }

@@ -11,9 +11,11 @@ use scm_backup_exporter::listing::Request;
 use testbed::tree::Nights;
 use testbed::{Client, Exporter, Login, Sshd, Tree, poll};
 
+mod goal;
 mod nodes;
 mod timing;
 
+use goal::reached;
 use timing::{Way, medians};
 
 const REPOS: usize = 20;
@@ -58,10 +60,7 @@ fn main() -> anyhow::Result<()> {
     )?;
     let against_script = ratio(took[0], took[1]);
     println!();
-    println!(
-        "a/b {against_script:.2} (goal: {GOAL}, {})",
-        if against_script <= GOAL { "reached" } else { "NOT reached" }
-    );
+    println!("a/b {against_script:.2} (goal: {GOAL}, {})", reached(against_script <= GOAL));
     println!("a/c {:.2}", ratio(took[0], took[2]));
     println!("a/d {:.4}, that is 1/{:.0}", ratio(took[0], took[3]), ratio(took[3], took[0]));
     Ok(())

@@ -12,7 +12,10 @@ use procfs::process::Process;
 use testbed::tree::Nights;
 use testbed::{Client, Exporter, Login, Sshd, Tree, sshd};
 
+mod goal;
 mod nodes;
+
+use goal::reached;
 
 const SERVERS: usize = 10;
 const NAMES_PER_SERVER: usize = 20;
@@ -64,7 +67,7 @@ fn main() -> anyhow::Result<()> {
         ms(cold.own / u32::try_from(NODES)?),
         ms(own),
         ms(GOAL),
-        if own <= GOAL { "reached" } else { "NOT reached" }
+        reached(own <= GOAL)
     );
     let status = Process::new(exporter.pid())?.status()?;
     for (what, kib) in

@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use scm_backup_exporter::inventory::{Connection, HostKeyChecking, Limits, Target};
+use scm_backup_exporter::config;
+use scm_backup_exporter::inventory::Target;
 use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::report::Builder;
 
@@ -27,37 +28,16 @@ fn peak() -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-fn target() -> Target {
-    Target {
-        hub: "ZZ".into(),
-        node: "SDU".into(),
-        connection: Connection {
-            host: "SDU".into(),
-            user: None,
-            port: None,
-            key_filename: None,
-            gateway: None,
-            shell: "sh".into(),
-            timeout: Duration::from_secs(2),
-            host_key_checking: HostKeyChecking::Strict,
-            known_hosts: None,
-            ssh_config: None,
-            verbose: false,
-        },
-        root: "/backup/dayabay".into(),
-        timezone: None,
-        expected: None,
-        limits: Limits::default(),
-        repo_limits: Default::default(),
-        probe_timeout: Duration::from_secs(60),
-        min_probe_interval: Duration::ZERO,
-    }
+fn target() -> Arc<Target> {
+    let text = "[HUB]\nZZ = SDU\n[ZZ]\nsrvnode = dayabay\n".to_owned();
+    let loaded = config::parse(&[(PathBuf::from("config.ini"), text)], &|_| None).unwrap();
+    loaded.inventory.target("ZZ", "SDU").cloned().unwrap()
 }
 
 #[test]
 fn a_million_tarballs_take_less_than_32_mebibytes() {
     let mut parser = Parser::new("ab12");
-    let mut builder = Builder::new(Arc::new(target()));
+    let mut builder = Builder::new(target());
     let mut text = Vec::with_capacity(2 * CHUNK);
     let before = peak();
     writeln!(text, "{MARK} BEGIN list=printf awk=yes bounded=yes epoch=1352822400 utc=+0000").unwrap();

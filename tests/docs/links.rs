@@ -1,6 +1,6 @@
 //! Links lead somewhere.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::page::prose;
 
@@ -12,6 +12,13 @@ fn root() -> &'static Path {
 
 fn read(page: &str) -> String {
     std::fs::read_to_string(root().join(page)).unwrap()
+}
+
+/// The pages with links: those above, and what is said of each alert.
+fn linking() -> Vec<PathBuf> {
+    let runbooks = std::fs::read_dir(root().join("alerts/runbooks")).unwrap();
+    let runbooks = runbooks.map(|entry| entry.unwrap().path());
+    PAGES.iter().chain(&["alerts/README.md"]).map(|page| root().join(page)).chain(runbooks).collect()
 }
 
 /// The targets of the links of a page.
@@ -37,17 +44,22 @@ fn anchors(text: &str) -> Vec<String> {
 #[test]
 fn every_link_leads_to_a_file_or_a_heading() {
     let mut followed = 0;
-    for page in PAGES {
-        let text = read(page);
+    for page in linking() {
+        let text = std::fs::read_to_string(&page).unwrap();
         for link in links(&text) {
             if link.starts_with("https://") {
                 continue;
             }
             let (file, anchor) = link.split_once('#').map_or((link, None), |(file, a)| (file, Some(a)));
-            assert!(file.is_empty() || root().join(file).exists(), "{page} links to {link}");
+            let target = if file.is_empty() { page.clone() } else { page.with_file_name(file) };
+            assert!(target.exists(), "{} links to {link}", page.display());
             if let Some(anchor) = anchor {
-                let target = if file.is_empty() { text.clone() } else { read(file) };
-                assert!(anchors(&target).iter().any(|known| known == anchor), "{page} links to {link}");
+                let target = std::fs::read_to_string(target).unwrap();
+                assert!(
+                    anchors(&target).iter().any(|known| known == anchor),
+                    "{} links to {link}",
+                    page.display()
+                );
             }
             followed += 1;
         }

@@ -12,17 +12,6 @@ use crate::world::{
     program, sample,
 };
 
-/// `BAD` with a plain sshd, and an exporter that has seen it well.
-fn seen_well(lines: &str) -> (Beside, Sshd, testbed::Exporter, String) {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let bad = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve(lines);
-    let metrics = exporter.text("/metrics").unwrap();
-    assert_healthy(&metrics, "A", "BAD");
-    (beside, bad, exporter, metrics)
-}
-
 #[test]
 fn refused_node_says_to_see_whether_it_is_up() {
     let mut beside = Beside::new();
@@ -42,7 +31,7 @@ fn refused_node_says_to_see_whether_it_is_up() {
 
 #[test]
 fn node_that_goes_away_keeps_its_last_report_and_comes_back() {
-    let (_beside, bad, exporter, before) = seen_well("");
+    let (_beside, bad, exporter, before) = Beside::seen_well();
     bad.stop().unwrap();
     bad.kill_connections().unwrap();
     let after = assert_bad(&exporter, "connect", &["Connection refused"]);
@@ -108,7 +97,7 @@ fn unknown_host_key_says_how_to_make_it_known() {
 
 #[test]
 fn changed_host_key_is_refused_and_the_last_report_stays() {
-    let (_beside, bad, exporter, before) = seen_well("");
+    let (_beside, bad, exporter, before) = Beside::seen_well();
     bad.replace_host_key().unwrap();
     bad.kill_connections().unwrap();
     let after = assert_bad(

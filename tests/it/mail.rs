@@ -32,7 +32,7 @@ impl Watch {
         exporter.text("/metrics").unwrap();
         let mailing = Mailing::start(program(), &[config], DEFAULT, Haste::TEST).unwrap();
         let scrape = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
+            "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}\n\
              scrape_configs:\n  - job_name: scm_backup\n    static_configs:\n      - targets: ['{}']\n",
             exporter.address()
         );

@@ -12,14 +12,9 @@ const SIZE: &str = "scm_backup_tarball_size_bytes{hub=\"A\",node=\"N1\",repo=\"s
 const SUCCESS: &str = "scm_backup_probe_success{hub=\"A\",node=\"N1\"}";
 const RELOADED: &str = "scm_backup_config_last_reload_successful";
 
+/// One node with the default limits.
 fn one_node() -> (World, Sshd, Exporter) {
-    let mut world = World::new();
-    world.good_tree("N1", "srv1");
-    let node = world.sshd("N1");
-    let config = world.hub("A", "srv1").write("A = N1", "");
-    let exporter = world.serve(&config);
-    let metrics = exporter.text("/metrics").unwrap();
-    assert_healthy(&metrics, "A", "N1");
+    let (world, node, exporter, metrics) = World::seen_well();
     assert_eq!((value(&metrics, MAX_AGE), value(&metrics, RELOADED)), (93_600.0, 1.0));
     (world, node, exporter)
 }

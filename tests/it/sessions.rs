@@ -2,25 +2,14 @@
 
 use testbed::broken::{Broken, Fault};
 use testbed::process::Process;
-use testbed::{Exporter, Sshd, poll};
+use testbed::{Exporter, poll};
 
 use crate::world::{AS_ASKED, Gate, World, assert_healthy, program, reason, value};
 use rustix::process::Signal;
 
-/// One healthy node and an exporter that has a session on it.
-fn one_node() -> (World, Sshd, Exporter) {
-    let mut world = World::new();
-    world.good_tree("N1", "srv1");
-    let node = world.sshd("N1");
-    let config = world.hub("A", "srv1").write("A = N1", "");
-    let exporter = world.serve(&config);
-    assert_healthy(&exporter.text("/metrics").unwrap(), "A", "N1");
-    (world, node, exporter)
-}
-
 #[test]
 fn one_login_serves_many_scrapes() {
-    let (_world, node, exporter) = one_node();
+    let (_world, node, exporter, _) = World::seen_well();
     for _ in 0..5 {
         assert_healthy(&exporter.text("/metrics").unwrap(), "A", "N1");
     }
@@ -46,7 +35,7 @@ fn hubs_on_one_node_share_its_session() {
 
 #[test]
 fn session_whose_master_was_killed_is_made_anew_within_the_probe() {
-    let (_world, node, exporter) = one_node();
+    let (_world, node, exporter, _) = World::seen_well();
     for process in exporter.ssh_processes() {
         process.signal(Signal::KILL);
     }
@@ -56,7 +45,7 @@ fn session_whose_master_was_killed_is_made_anew_within_the_probe() {
 
 #[test]
 fn session_that_the_node_dropped_is_made_anew_within_the_probe() {
-    let (_world, node, exporter) = one_node();
+    let (_world, node, exporter, _) = World::seen_well();
     node.kill_connections().unwrap();
     assert_healthy(&exporter.text("/metrics").unwrap(), "A", "N1");
     assert_eq!(node.logins(), 2);
@@ -91,7 +80,7 @@ fn master_killed_during_a_probe_fails_it_and_the_next_one_is_well() {
 #[test]
 fn nothing_is_left_after_sigterm_sigint_or_sigkill() {
     for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
-        let (world, _node, exporter) = one_node();
+        let (world, _node, exporter, _) = World::seen_well();
         let masters = exporter.ssh_processes();
         assert_eq!(masters.len(), 1);
         let (status, directory) = exporter.end(signal).unwrap();

@@ -21,12 +21,7 @@ fn of_bad(name: &str) -> String {
 
 #[test]
 fn missing_root_says_where_it_was_looked_for() {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let _bad = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
-    let before = exporter.text("/metrics").unwrap();
-    assert_healthy(&before, "A", "BAD");
+    let (beside, _bad, exporter, before) = Beside::seen_well();
     let backup = beside.world.fold("BAD").join("backup");
     fs::rename(&backup, backup.with_extension("old")).unwrap();
     let after = assert_bad(
@@ -180,12 +175,7 @@ fn sidecar_that_is_garbage_or_gigantic_verifies_nothing() {
 
 #[test]
 fn hundred_thousand_strays_are_counted_and_cost_no_memory() {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let _bad = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
-    let before = exporter.text("/metrics").unwrap();
-    assert_healthy(&before, "A", "BAD");
+    let (beside, _bad, exporter, before) = Beside::seen_well();
 
     let stray = beside.world.fold("BAD").join("backup/srv1/svn/stray");
     fs::create_dir_all(&stray).unwrap();

@@ -129,12 +129,7 @@ fn tarballs_that_pile_up_are_a_warning_long_before_the_disk_is_full() {
 /// Known trouble 6.
 #[test]
 fn name_that_no_longer_resolves_is_said_so_and_its_sidecars_are_not_blamed() {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let node = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
-    let before = exporter.text("/metrics").unwrap();
-    assert_healthy(&before, "A", "BAD");
+    let (mut beside, node, exporter, before) = Beside::seen_well();
     beside.world.client.set("BAD", "HostName", "hub-of-old.invalid").unwrap();
     node.kill_connections().unwrap();
     for _ in 0..3 {

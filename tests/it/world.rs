@@ -28,6 +28,19 @@ impl World {
         Self { dir, client: Client::new().unwrap(), sections: String::new() }
     }
 
+    /// Hub A with one healthy node `N1`, an exporter that has a session on it, and its first exposition.
+    #[track_caller]
+    pub fn seen_well() -> (Self, Sshd, Exporter, String) {
+        let mut world = Self::new();
+        world.good_tree("N1", "srv1");
+        let node = world.sshd("N1");
+        let config = world.hub("A", "srv1").write("A = N1", "");
+        let exporter = world.serve(&config);
+        let metrics = exporter.text("/metrics").unwrap();
+        assert_healthy(&metrics, "A", "N1");
+        (world, node, exporter, metrics)
+    }
+
     /// A node's `$SCM_FOLD`.
     pub fn fold(&self, node: &str) -> PathBuf {
         self.dir.path().join(node)
@@ -112,6 +125,19 @@ impl Beside {
         let good = world.sshd("GOOD");
         world.hub("A", "srv1");
         Self { world, good }
+    }
+
+    /// `BAD` with a plain sshd whose troubles are still to come, an exporter that has seen it well, and what that then
+    /// gave.
+    #[track_caller]
+    pub fn seen_well() -> (Self, Sshd, Exporter, String) {
+        let mut beside = Self::new();
+        let login = beside.login();
+        let bad = beside.world.sshd_with("BAD", login);
+        let exporter = beside.serve("");
+        let metrics = exporter.text("/metrics").unwrap();
+        assert_healthy(&metrics, "A", "BAD");
+        (beside, bad, exporter, metrics)
     }
 
     /// The good account of `BAD`, to be spoilt.

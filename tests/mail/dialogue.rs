@@ -108,7 +108,7 @@ fn wrong_password_sends_nothing_and_is_an_alert() {
     let rules = mailed.files.path("rules.yml");
     fs::write(&rules, Haste::TEST.rules(&shipped_rules().unwrap()).unwrap()).unwrap();
     let prometheus = Prometheus::start(&format!(
-        "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
+        "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}\n\
          scrape_configs:\n  - job_name: alertmanager\n    static_configs:\n      - targets: ['{}']\n\
          rule_files: ['{}']\n",
         alertmanager.address(),

@@ -119,30 +119,18 @@ fn shell_line(words: impl Iterator<Item = OsString>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::report::samples;
 
+    /// To host C, with everything else left to ssh.
     fn connection() -> Connection {
-        Connection {
-            host: "Z9".into(),
-            user: None,
-            port: None,
-            key_filename: None,
-            gateway: None,
-            shell: "sh".into(),
-            timeout: Duration::from_secs(2),
-            host_key_checking: HostKeyChecking::Strict,
-            known_hosts: None,
-            ssh_config: None,
-            verbose: false,
-        }
+        samples::target().connection
     }
 
     #[test]
     fn host_comes_last_and_behind_the_end_of_options() {
         let args = master(&connection(), Path::new("/run/x/1"));
-        assert_eq!(&args[args.len() - 2..], ["--", "Z9"]);
+        assert_eq!(&args[args.len() - 2..], ["--", "C"]);
         assert!(args.contains(&"StrictHostKeyChecking=yes".into()));
         assert!(args.contains(&"ConnectTimeout=2".into()));
     }
@@ -150,8 +138,8 @@ mod tests {
     #[test]
     fn words_for_the_node_reach_it_whole() {
         let line = |path| by_hand_running(&connection(), &["ls", "-l", path]);
-        assert_eq!(line("/data/scm"), "ssh -o BatchMode=yes Z9 ls -l /data/scm");
-        assert_eq!(line("/data/a b"), r"ssh -o BatchMode=yes Z9 'ls -l '\''/data/a b'\'''");
+        assert_eq!(line("/data/scm"), "ssh -o BatchMode=yes C ls -l /data/scm");
+        assert_eq!(line("/data/a b"), r"ssh -o BatchMode=yes C 'ls -l '\''/data/a b'\'''");
     }
 
     #[test]
@@ -162,7 +150,7 @@ mod tests {
         connection.known_hosts = Some("/etc/known hosts%1".into());
         assert_eq!(
             by_hand(&connection),
-            "ssh -o BatchMode=yes -o 'UserKnownHostsFile=\"/etc/known hosts%%1\"' -p 229 -l backup Z9"
+            "ssh -o BatchMode=yes -o 'UserKnownHostsFile=\"/etc/known hosts%%1\"' -p 229 -l backup C"
         );
     }
 }

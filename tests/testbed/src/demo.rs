@@ -135,10 +135,8 @@ impl Demo {
         let scrape = SCRAPE
             .replace("localhost:10222", &exporter.address().to_string())
             .replace("scrape_interval: 1m", &format!("scrape_interval: {scrapes}s"))
-            .replace(
-                "scrape_timeout: 55s",
-                &format!("scrape_timeout: {scrapes}s\n  evaluation_interval: {rules}s"),
-            );
+            .replace("scrape_timeout: 55s", &format!("scrape_timeout: {scrapes}s"))
+            .replace("evaluation_interval: 15s", &format!("evaluation_interval: {rules}s"));
         let prometheus = mailing.watch(&scrape)?;
         Ok(Self { prometheus, mailing, exporter, nodes, configs, program: program.to_owned(), directory })
     }
@@ -163,8 +161,12 @@ impl Demo {
             ("its metrics", self.exporter.url("/metrics")),
             ("Prometheus", self.prometheus.url("/graph")),
             ("what is not well", self.prometheus.graph_url(QUERY)),
-            ("its alerts", self.prometheus.url("/alerts")),
-            ("Alertmanager", self.mailing.alertmanager.url("/")),
+            // Debian's Prometheus has no page /alerts, and its Alertmanager none at all.
+            ("its alerts", self.prometheus.graph_url("ALERTS")),
+            (
+                "what is told",
+                format!("amtool alert --alertmanager.url={}", self.mailing.alertmanager.url("/")),
+            ),
             ("mails, as HTML", self.mails_directory().display().to_string()),
             ("by hand", format!("{} probe {}", self.program.display(), configs.join(" "))),
             ("trees to break", format!("{trees}/{{SDU,Z9,C,H1}}/backup")),

@@ -9,7 +9,7 @@ use anyhow::ensure;
 use tempfile::TempDir;
 
 use crate::haste::{Haste, shipped_rules};
-use crate::{Alertmanager, Prometheus, Result, SmtpSink};
+use crate::{Alertmanager, Prometheus, Result, SmtpSink, poll};
 
 /// What stands behind Prometheus. Dropping it ends it.
 #[derive(Debug)]
@@ -57,17 +57,15 @@ impl Mailing {
         Ok(Self { alertmanager, sink, directory, haste })
     }
 
-    /// Starts a Prometheus, and has it watch by the rules once it has scraped the exporter: to rules in such a hurry
-    /// an exporter that was not scraped yet is one that is absent. The text of its configuration ends with its
-    /// `scrape_configs`.
+    /// Starts a Prometheus, and has it watch by the rules once it has scraped the exporter and found Alertmanager: to
+    /// rules in such a hurry an exporter that was not scraped yet is one that is absent, and what fires before
+    /// Alertmanager is found is told late. The text of its configuration ends with its `scrape_configs`.
     ///
     /// # Errors
-    /// When it does not come up, or does not scrape the exporter.
+    /// When it does not come up, does not scrape the exporter, or does not find Alertmanager.
     pub fn watch(&self, scrape_config: &str) -> Result<Prometheus> {
-        let prometheus = Prometheus::start_with(scrape_config, &[&self.haste.grace_period()])?;
-        prometheus.wait_for("scm_backup_exporter_build_info", |samples| !samples.is_empty())?;
         let (address, rules) = (self.alertmanager.address(), self.directory.path().join("rules.yml"));
-        prometheus.reconfigure(&format!(
+        let config = format!(
             "{scrape_config}
   - job_name: alertmanager
     static_configs:
@@ -77,10 +75,15 @@ alerting:
   alertmanagers:
     - static_configs:
         - targets: ['{address}']
-rule_files: ['{}']
-",
-            rules.display()
-        ))?;
+"
+        );
+        let prometheus = Prometheus::start_with(&config, &[&self.haste.grace_period()])?;
+        prometheus.wait_for("scm_backup_exporter_build_info", |samples| !samples.is_empty())?;
+        poll::until("prometheus has found Alertmanager", || {
+            let found = prometheus.api("/api/v1/alertmanagers")?;
+            Ok(found["activeAlertmanagers"].as_array().is_some_and(|found| !found.is_empty()).then_some(()))
+        })?;
+        prometheus.reconfigure(&format!("{config}rule_files: ['{}']\n", rules.display()))?;
         Ok(prometheus)
     }
 

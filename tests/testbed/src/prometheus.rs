@@ -273,8 +273,9 @@ fn serve(directory: &Path, address: SocketAddr, flags: &[String]) -> Result<Opti
     command.arg(format!("--config.file={}", directory.join("prometheus.yml").display()));
     command.arg(format!("--storage.tsdb.path={}", directory.join("data").display()));
     command.arg(format!("--web.listen-address={address}")).arg("--web.enable-lifecycle");
-    // It finds an Alertmanager some seconds after its rules begin; what fired before is then sent anew.
-    command.arg("--rules.alert.resend-delay=5s");
+    // Started anew, it finds Alertmanager only some seconds after its rules begin: what fired before is told again after
+    // this time, and Alertmanager waits for four of them before it takes an alert for over.
+    command.arg("--rules.alert.resend-delay=15s");
     command.args(flags);
     let log = directory.join("log");
     // What a predecessor logged stays.

@@ -155,7 +155,8 @@ impl Tree {
         fs::create_dir_all(&directory)?;
         let revision = revision.map(|revision| format!("-{revision}")).unwrap_or_default();
         let path = directory.join(format!("{name}{revision}.tar.gz"));
-        let file = File::create(&path)?;
+        // In one step, also where it is there already: whoever looks meanwhile sees no empty one.
+        let file = File::options().write(true).create(true).truncate(false).open(&path)?;
         // Sparse: it has the size, and takes no room.
         file.set_len(size)?;
         let made = stamp.to_zoned(self.zone.clone())?.timestamp();
@@ -180,12 +181,11 @@ impl Tree {
     /// When the file cannot be written.
     pub fn sidecar_text(&self, tarball: &Path, text: &str) -> Result<()> {
         let modified = fs::metadata(tarball)?.modified()?;
-        fs::write(sidecar_of(tarball), text)?;
-        File::options()
-            .write(true)
-            .open(sidecar_of(tarball))?
-            .set_modified(modified + Duration::from_secs(20))?;
-        Ok(())
+        // Made elsewhere, so that whoever looks meanwhile sees none that is half written.
+        let new = self.fold.join(".sidecar");
+        fs::write(&new, text)?;
+        File::options().write(true).open(&new)?.set_modified(modified + Duration::from_secs(20))?;
+        Ok(fs::rename(new, sidecar_of(tarball))?)
     }
 
     /// The tarballs of a repo, oldest first. Those that are no plain stamp paths are left out.
