@@ -21,12 +21,12 @@ main() {
     print_listing
 }
 
-# Nothing that a profile or the environment may have left behind shall matter.
+# Nothing that a profile or the environment may have left behind shall matter: TMOUT, say, ends a `read` of bash.
 prepare() {
     set +e +u +v +x +C
     set -f
     unset -f awk cd date df find printf readlink stat timeout xargs 2>/dev/null
-    unset IFS CDPATH ENV BASH_ENV POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE
+    unset IFS CDPATH ENV BASH_ENV TMOUT POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE
     PATH=${PATH-}:/usr/local/bin:/usr/bin:/bin
     LC_ALL=C
     export PATH LC_ALL
