@@ -88,8 +88,11 @@ impl RuntimeDir {
                 .prefix(PREFIX)
                 .permissions(fs::Permissions::from_mode(0o700))
                 .tempdir_in(base)?;
-            let lock = File::create(dir.path().join(LOCK))?;
+            // It has its name only once it is locked: whoever finds it unlocked takes its owner for dead.
+            let unnamed = dir.path().join("unlocked");
+            let lock = File::create(&unnamed)?;
             lock.try_lock()?;
+            fs::rename(unnamed, dir.path().join(LOCK))?;
             Ok(Self { dir, _lock: lock })
         };
         create().map_err(|source: io::Error| RuntimeDirError::Create { base: base.clone(), source })
@@ -149,6 +152,22 @@ mod tests {
         let path = ours.path().to_owned();
         drop(ours);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn those_that_start_at_once_leave_each_other_alone() {
+        let base = tempfile::tempdir_in("/tmp").unwrap();
+        let bases = [base.path().to_owned()];
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let ours = RuntimeDir::create_in(&bases).unwrap();
+                        assert!(ours.path().join(LOCK).exists());
+                    }
+                });
+            }
+        });
     }
 
     #[test]
