@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::failure::Failure;
+use self::failure::{Failure, Reason};
 pub use self::history::History;
 pub(crate) use self::look::request;
 use self::look::{Look, look};
@@ -239,14 +239,31 @@ impl Prober {
         drop(state);
         let (shared, slot) = (self.shared.clone(), slot.clone());
         self.shared.probes.spawn(async move {
+            let probe = InFlight { slot, _running: sender };
             let found = tokio::select! {
-                found = look(&shared.sessions, &slot.target) => Some(found),
+                found = look(&shared.sessions, &probe.slot.target) => Some(found),
                 () = shared.stop.cancelled() => None,
             };
-            slot.settle(found);
-            drop(sender);
+            probe.slot.settle(found);
         });
         Some(receiver)
+    }
+}
+
+/// A probe in flight. A panic ends it as a failure: the target would else never be probed again, and its last report
+/// stand for ever as if all were well.
+struct InFlight {
+    slot: Arc<Slot>,
+    _running: watch::Sender<()>,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let failure = Failure::new(Reason::Internal, "the exporter panicked, its log says where");
+            let phases = Phases::default();
+            self.slot.settle(Some(Look { phases, report: None, failure: Some(failure) }));
+        }
     }
 }
 
@@ -330,4 +347,27 @@ fn sees_the_same(old: &Target, new: &Target) -> bool {
         && old.root == new.root
         && old.timezone == new.timezone
         && old.expected == new.expected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::target;
+
+    #[test]
+    fn probe_that_panics_fails_and_lets_others_follow() {
+        let (sender, receiver) = watch::channel(());
+        let state = State { in_flight: Some(receiver), ..State::default() };
+        let slot = Arc::new(Slot { target: Arc::new(target()), state: Mutex::new(state) });
+        let probe = InFlight { slot: slot.clone(), _running: sender };
+        let panicked = std::thread::spawn(move || {
+            let _probe = probe;
+            panic!("as a fault of ours would");
+        });
+        assert!(panicked.join().is_err());
+        let state = slot.state();
+        assert!(state.in_flight.is_none());
+        let failure = state.last.as_ref().and_then(|last| last.failure.as_ref());
+        assert_eq!(failure.map(|failure| failure.reason), Some(Reason::Internal));
+    }
 }
