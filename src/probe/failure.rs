@@ -148,6 +148,9 @@ impl Failure {
             Reason::Internal if self.detail.contains("No user exists for uid") => {
                 "ssh needs a name for the user that runs the exporter: give its number an entry in /etc/passwd, or, in a container, keep the image's own user".to_owned()
             }
+            Reason::Internal if self.detail.contains("unix_listener") => {
+                "the exporter's directory for control sockets is gone or full: restart the exporter, with XDG_RUNTIME_DIR set to a directory that nothing clears".to_owned()
+            }
             Reason::Internal => format!(
                 "if the message names ssh's configuration, correct that (`ssh -G {}` reads it too); if not, see the exporter's log; what is not explained there is a bug worth reporting",
                 target.connection.host
@@ -268,6 +271,12 @@ mod tests {
         assert!(!denied(&target).contains("if it is"));
         target.connection.gateway = Some("GW".into());
         assert!(denied(&target).contains("if it is GW that denies"));
+    }
+
+    #[test]
+    fn lost_directory_for_sockets_is_no_fault_of_the_ssh_configuration() {
+        let words = "unix_listener: cannot bind to path /tmp/scmbe.x/1.y: No such file or directory";
+        assert!(Failure::new(Reason::Internal, words).advice(&target()).contains("restart the exporter"));
     }
 
     #[test]

@@ -49,8 +49,9 @@ pub enum RuntimeDirError {
 #[derive(Debug)]
 pub struct RuntimeDir {
     dir: TempDir,
-    /// Held locked as long as we live.
-    _lock: File,
+    /// Held locked as long as we live: the lock file, and the directory itself, which keeps systemd-tmpfiles from
+    /// clearing it away as old.
+    _locks: [File; 2],
 }
 
 impl RuntimeDir {
@@ -93,7 +94,9 @@ impl RuntimeDir {
             let lock = File::create(&unnamed)?;
             lock.try_lock()?;
             fs::rename(unnamed, dir.path().join(LOCK))?;
-            Ok(Self { dir, _lock: lock })
+            let whole = File::open(dir.path())?;
+            whole.try_lock()?;
+            Ok(Self { dir, _locks: [lock, whole] })
         };
         create().map_err(|source: io::Error| RuntimeDirError::Create { base: base.clone(), source })
     }
@@ -147,6 +150,8 @@ mod tests {
         fs::create_dir(&foreign).unwrap();
 
         let ours = RuntimeDir::create_in(&bases).unwrap();
+        let cleaner = File::open(ours.path()).unwrap().try_lock();
+        assert!(matches!(cleaner, Err(TryLockError::WouldBlock)));
         assert!(living.path().exists() && ours.path().exists() && foreign.exists());
         assert!(!dead.exists());
         let path = ours.path().to_owned();
