@@ -231,7 +231,7 @@ impl Prober {
         if let Some(in_flight) = &state.in_flight {
             return Some(in_flight.clone());
         }
-        if self.shared.stop.is_cancelled() || state.is_younger_than(slot.target.min_probe_interval) {
+        if self.shared.stop.is_cancelled() || state.has_report_younger_than(slot.target.min_probe_interval) {
             return None;
         }
         let (sender, receiver) = watch::channel(());
@@ -329,14 +329,12 @@ impl Slot {
 }
 
 impl State {
-    fn is_younger_than(&self, interval: Duration) -> bool {
-        match (&self.last, interval.is_zero()) {
-            (Some(last), false) => {
-                let age = Timestamp::now().duration_since(last.ended);
-                !age.is_negative() && age.unsigned_abs() < interval
-            }
-            _ => false,
-        }
+    /// Whether there is a report, and it is younger than this. A probe that failed left none.
+    fn has_report_younger_than(&self, interval: Duration) -> bool {
+        self.report.as_ref().is_some_and(|report| {
+            let age = Timestamp::now().duration_since(report.taken);
+            !age.is_negative() && age.unsigned_abs() < interval
+        })
     }
 }
 
