@@ -77,7 +77,8 @@ struct Table {
 #[derive(Debug)]
 struct Slot {
     target: Arc<Target>,
-    state: Mutex<State>,
+    /// Shared with the place that it had before a reload, so that a probe in flight then is not lost.
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -134,16 +135,9 @@ impl Prober {
                 let slot = match old.slots.get(&key) {
                     Some(slot) if slot.target == *target => slot.clone(),
                     Some(slot) if sees_the_same(&slot.target, target) => {
-                        let state = slot.state();
-                        let state = State {
-                            report: state.report.clone(),
-                            last: state.last.clone(),
-                            history: state.history.clone(),
-                            in_flight: None,
-                        };
-                        Arc::new(Slot { target: target.clone(), state: Mutex::new(state) })
+                        Arc::new(Slot { target: target.clone(), state: slot.state.clone() })
                     }
-                    _ => Arc::new(Slot { target: target.clone(), state: Mutex::default() }),
+                    _ => Arc::new(Slot { target: target.clone(), state: Arc::default() }),
                 };
                 (key, slot)
             })
@@ -356,7 +350,7 @@ mod tests {
     fn probe_that_panics_fails_and_lets_others_follow() {
         let (sender, receiver) = watch::channel(());
         let state = State { in_flight: Some(receiver), ..State::default() };
-        let slot = Arc::new(Slot { target: Arc::new(target()), state: Mutex::new(state) });
+        let slot = Arc::new(Slot { target: Arc::new(target()), state: Arc::new(Mutex::new(state)) });
         let probe = InFlight { slot: slot.clone(), _running: sender };
         let panicked = std::thread::spawn(move || {
             let _probe = probe;
