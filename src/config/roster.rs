@@ -117,7 +117,7 @@ fn read_tags(
     for word in text.split_whitespace() {
         match Tag::parse(word) {
             Err(wrong) => {
-                findings.fault(&setting.spot, wrong);
+                findings.fault(&setting.spot, setting.explained(wrong));
                 read = Err(BadTag);
             }
             Ok(tag) => match tags.iter().find(|other| other.label == tag.label) {

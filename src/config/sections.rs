@@ -73,6 +73,19 @@ pub(super) struct Setting {
     pub(super) spot: Spot,
 }
 
+impl Setting {
+    /// What is wrong with the value, with the likely reason where the value shows one.
+    pub(super) fn explained(&self, wrong: String) -> String {
+        if self.value.contains('\n') {
+            format!("{wrong} (an indented line goes on with the value above it)")
+        } else if self.value.contains(" #") || self.value.contains(" ;") {
+            format!("{wrong} (a comment needs a line of its own)")
+        } else {
+            wrong
+        }
+    }
+}
+
 /// What all files together say about one thing.
 #[derive(Debug, Clone)]
 pub(super) struct Section {

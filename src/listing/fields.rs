@@ -34,8 +34,8 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
         }
         b"L " => {
             let at = memmem::find(rest, b"//")?;
-            let (path, target) = (Fields(&rest[..at]).path()?, Fields(&rest[at + 2..]).path()?);
-            Line::Counted(Record::Last { path, target })
+            // A link that went away between being seen and being read has no target: no fault of the listing.
+            Line::Counted(Record::Last { path: Fields(&rest[..at]).path()?, target: &rest[at + 2..] })
         }
         b"K " => Line::Counted(Record::Lock { mtime: fields.signed()?, path: fields.path()? }),
         b"R " => Line::About(Record::Root(fields.path()?)),

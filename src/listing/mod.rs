@@ -21,7 +21,7 @@
 //! room    = "S " KIB " " KIB                          size and available room, of df
 //! record  = "F " BYTES " " SECONDS " " PATH           tarball and its mtime
 //!         | "D " BYTES " " SECONDS " " text " " PATH  sidecar and its mtime
-//!         | "L " PATH "//" TARGET                     `last` link
+//!         | "L " PATH "//" [TARGET]                   `last` link; no target: it could not be read
 //!         | "K " SECONDS " " PATH                     LOCKED directory; nothing beneath it is listed
 //!         | "X"                                       a newline in a name or link, passed over
 //! text    = "-"                                       not read: no awk, 64 KiB or more, unreadable
@@ -88,7 +88,8 @@ pub enum Record<'a> {
     Last {
         /// Path of the link below the root.
         path: &'a [u8],
-        /// Where it points.
+        /// Where it points; empty where that could not be read (it has just been replaced, or the node has no
+        /// `readlink`).
         target: &'a [u8],
     },
     /// A `LOCKED` directory.

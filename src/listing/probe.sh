@@ -21,12 +21,12 @@ main() {
     print_listing
 }
 
-# Nothing that a profile or the environment may have left behind shall matter.
+# Nothing that a profile or the environment may have left behind shall matter: TMOUT, say, ends a `read` of bash.
 prepare() {
     set +e +u +v +x +C
     set -f
     unset -f awk cd date df find printf readlink stat timeout xargs 2>/dev/null
-    unset IFS CDPATH ENV BASH_ENV POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE
+    unset IFS CDPATH ENV BASH_ENV TMOUT POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE
     PATH=${PATH-}:/usr/local/bin:/usr/bin:/bin
     LC_ALL=C
     export PATH LC_ALL
@@ -127,20 +127,22 @@ expand_root() {
     root=$value$below
 }
 
-# Some nodes set the variable in the profile of a login shell only. Whatever else that profile prints is noise.
+# Some nodes set the variable in the profile of a login shell only. Whatever else that profile prints is noise. It is
+# read no further than needed: what the profile starts in the background may hold the pipe open for ever.
 ask_login_shell() {
     shell=sh
     command -v bash >/dev/null 2>&1 && shell=bash
-    value=$($timed $shell -lc "printf '\n%s' '<$nonce>'\"\${$name-}\"'</$nonce>'" 2>/dev/null)
-    case $value in
-    *"<$nonce>"*"</$nonce>"*)
-        value=${value#*"<$nonce>"}
-        value=${value%%"</$nonce>"*}
-        ;;
-    *)
-        value=
-        ;;
-    esac
+    value=$($timed $shell -lc "printf '\n%s\n' '<$nonce>'\"\${$name-}\"'</$nonce>'" 2>/dev/null | marked_line)
+    value=${value#"<$nonce>"}
+    value=${value%"</$nonce>"}
+}
+
+marked_line() {
+    while IFS= read -r line; do
+        case $line in
+        "<$nonce>"*"</$nonce>") printf '%s' "$line" && return ;;
+        esac
+    done
 }
 
 # The real directory, so that a root which is a symbolic link is walked too.

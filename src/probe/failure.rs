@@ -105,7 +105,9 @@ impl Failure {
                 // A node that is taken as it is when first seen fails only when its key has changed.
                 let is_new = target.connection.host_key_checking == HostKeyChecking::Strict
                     && !self.detail.contains("has changed");
-                if is_new {
+                if self.detail.contains("revoked") {
+                    "the key is revoked: ask the node's administrator for the new one, and who holds the old one".to_owned()
+                } else if is_new {
                     format!(
                         "compare the node's key with its administrator, then add it to known_hosts by logging in once: {asking}"
                     )
@@ -131,6 +133,10 @@ impl Failure {
                 "let the login user read everything below {0} on the node, or log in as another `user`; typed there, find {0} >/dev/null names what is closed",
                 target.root
             ),
+            Reason::RemoteCommand if self.detail.contains("on the node failed") => format!(
+                "typed on the node, find {} >/dev/null shows whether its disk or mount fails; if it does not, the node's system log may name a tool that was killed",
+                target.root
+            ),
             Reason::RemoteCommand => format!(
                 "install findutils (or BusyBox with find, xargs and stat) and awk on the node; if it is the shell that is missing, set `shell` in [node {node}], which is {} now",
                 target.connection.shell
@@ -139,6 +145,12 @@ impl Failure {
                 "see what the node prints: echo 'echo hello' | {by_hand} {} -s; a profile must not exit or read standard input",
                 target.connection.shell
             ),
+            Reason::Internal if self.detail.contains("No user exists for uid") => {
+                "ssh needs a name for the user that runs the exporter: give its number an entry in /etc/passwd, or, in a container, keep the image's own user".to_owned()
+            }
+            Reason::Internal if self.detail.contains("unix_listener") => {
+                "the exporter's directory for control sockets is gone or full: restart the exporter, with XDG_RUNTIME_DIR set to a directory that nothing clears".to_owned()
+            }
             Reason::Internal => format!(
                 "if the message names ssh's configuration, correct that (`ssh -G {}` reads it too); if not, see the exporter's log; what is not explained there is a bug worth reporting",
                 target.connection.host
@@ -218,6 +230,7 @@ mod tests {
         let advice = |detail| Failure::new(Reason::HostKey, detail).advice(&target());
         assert!(advice("No ED25519 host key is known for C").starts_with("compare the node's key"));
         assert!(advice("the node's host key has changed (known_hosts:3)").starts_with("the key has changed"));
+        assert!(advice("The ED25519 host key for C is marked as revoked.").starts_with("the key is revoked"));
     }
 
     #[test]
@@ -261,10 +274,25 @@ mod tests {
     }
 
     #[test]
+    fn lost_directory_for_sockets_is_no_fault_of_the_ssh_configuration() {
+        let words = "unix_listener: cannot bind to path /tmp/scmbe.x/1.y: No such file or directory";
+        assert!(Failure::new(Reason::Internal, words).advice(&target()).contains("restart the exporter"));
+    }
+
+    #[test]
+    fn user_without_a_name_is_to_get_one() {
+        let failure = Failure::new(Reason::Internal, "No user exists for uid 54321");
+        assert!(failure.advice(&target()).contains("/etc/passwd"));
+    }
+
+    #[test]
     fn advice_names_what_is_to_be_changed() {
         let advice = |reason| Failure::new(reason, "").advice(&target());
         assert!(advice(Reason::RootMissing).contains("`scm_fold` in [node C]"));
         assert!(advice(Reason::RemoteCommand).contains("`shell` in [node C], which is sh now"));
+        let failed = "find on the node failed (exit status 1): find: './a': Input/output error";
+        let advice_on_tool = Failure::new(Reason::RemoteCommand, failed).advice(&target());
+        assert!(advice_on_tool.contains("whether its disk"), "{advice_on_tool}");
         assert!(advice(Reason::Timeout).contains("`probe_timeout` in [node C]"));
         assert!(advice(Reason::Resolve).contains("`host` in [node C]"));
     }

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::failure::Failure;
+use self::failure::{Failure, Reason};
 pub use self::history::History;
 pub(crate) use self::look::request;
 use self::look::{Look, look};
@@ -77,7 +77,8 @@ struct Table {
 #[derive(Debug)]
 struct Slot {
     target: Arc<Target>,
-    state: Mutex<State>,
+    /// Shared with the place that it had before a reload, so that a probe in flight then is not lost.
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -134,16 +135,9 @@ impl Prober {
                 let slot = match old.slots.get(&key) {
                     Some(slot) if slot.target == *target => slot.clone(),
                     Some(slot) if sees_the_same(&slot.target, target) => {
-                        let state = slot.state();
-                        let state = State {
-                            report: state.report.clone(),
-                            last: state.last.clone(),
-                            history: state.history.clone(),
-                            in_flight: None,
-                        };
-                        Arc::new(Slot { target: target.clone(), state: Mutex::new(state) })
+                        Arc::new(Slot { target: target.clone(), state: slot.state.clone() })
                     }
-                    _ => Arc::new(Slot { target: target.clone(), state: Mutex::default() }),
+                    _ => Arc::new(Slot { target: target.clone(), state: Arc::default() }),
                 };
                 (key, slot)
             })
@@ -231,7 +225,7 @@ impl Prober {
         if let Some(in_flight) = &state.in_flight {
             return Some(in_flight.clone());
         }
-        if self.shared.stop.is_cancelled() || state.is_younger_than(slot.target.min_probe_interval) {
+        if self.shared.stop.is_cancelled() || state.has_report_younger_than(slot.target.min_probe_interval) {
             return None;
         }
         let (sender, receiver) = watch::channel(());
@@ -239,14 +233,31 @@ impl Prober {
         drop(state);
         let (shared, slot) = (self.shared.clone(), slot.clone());
         self.shared.probes.spawn(async move {
+            let probe = InFlight { slot, _running: sender };
             let found = tokio::select! {
-                found = look(&shared.sessions, &slot.target) => Some(found),
+                found = look(&shared.sessions, &probe.slot.target) => Some(found),
                 () = shared.stop.cancelled() => None,
             };
-            slot.settle(found);
-            drop(sender);
+            probe.slot.settle(found);
         });
         Some(receiver)
+    }
+}
+
+/// A probe in flight. A panic ends it as a failure: the target would else never be probed again, and its last report
+/// stand for ever as if all were well.
+struct InFlight {
+    slot: Arc<Slot>,
+    _running: watch::Sender<()>,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let failure = Failure::new(Reason::Internal, "the exporter panicked, its log says where");
+            let phases = Phases::default();
+            self.slot.settle(Some(Look { phases, report: None, failure: Some(failure) }));
+        }
     }
 }
 
@@ -312,14 +323,12 @@ impl Slot {
 }
 
 impl State {
-    fn is_younger_than(&self, interval: Duration) -> bool {
-        match (&self.last, interval.is_zero()) {
-            (Some(last), false) => {
-                let age = Timestamp::now().duration_since(last.ended);
-                !age.is_negative() && age.unsigned_abs() < interval
-            }
-            _ => false,
-        }
+    /// Whether there is a report, and it is younger than this. A probe that failed left none.
+    fn has_report_younger_than(&self, interval: Duration) -> bool {
+        self.report.as_ref().is_some_and(|report| {
+            let age = Timestamp::now().duration_since(report.taken);
+            !age.is_negative() && age.unsigned_abs() < interval
+        })
     }
 }
 
@@ -330,4 +339,27 @@ fn sees_the_same(old: &Target, new: &Target) -> bool {
         && old.root == new.root
         && old.timezone == new.timezone
         && old.expected == new.expected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::target;
+
+    #[test]
+    fn probe_that_panics_fails_and_lets_others_follow() {
+        let (sender, receiver) = watch::channel(());
+        let state = State { in_flight: Some(receiver), ..State::default() };
+        let slot = Arc::new(Slot { target: Arc::new(target()), state: Arc::new(Mutex::new(state)) });
+        let probe = InFlight { slot: slot.clone(), _running: sender };
+        let panicked = std::thread::spawn(move || {
+            let _probe = probe;
+            panic!("as a fault of ours would");
+        });
+        assert!(panicked.join().is_err());
+        let state = slot.state();
+        assert!(state.in_flight.is_none());
+        let failure = state.last.as_ref().and_then(|last| last.failure.as_ref());
+        assert_eq!(failure.map(|failure| failure.reason), Some(Reason::Internal));
+    }
 }

@@ -49,8 +49,9 @@ pub enum RuntimeDirError {
 #[derive(Debug)]
 pub struct RuntimeDir {
     dir: TempDir,
-    /// Held locked as long as we live.
-    _lock: File,
+    /// Held locked as long as we live: the lock file, and the directory itself, which keeps systemd-tmpfiles from
+    /// clearing it away as old.
+    _locks: [File; 2],
 }
 
 impl RuntimeDir {
@@ -88,9 +89,14 @@ impl RuntimeDir {
                 .prefix(PREFIX)
                 .permissions(fs::Permissions::from_mode(0o700))
                 .tempdir_in(base)?;
-            let lock = File::create(dir.path().join(LOCK))?;
+            // It has its name only once it is locked: whoever finds it unlocked takes its owner for dead.
+            let unnamed = dir.path().join("unlocked");
+            let lock = File::create(&unnamed)?;
             lock.try_lock()?;
-            Ok(Self { dir, _lock: lock })
+            fs::rename(unnamed, dir.path().join(LOCK))?;
+            let whole = File::open(dir.path())?;
+            whole.try_lock()?;
+            Ok(Self { dir, _locks: [lock, whole] })
         };
         create().map_err(|source: io::Error| RuntimeDirError::Create { base: base.clone(), source })
     }
@@ -144,11 +150,29 @@ mod tests {
         fs::create_dir(&foreign).unwrap();
 
         let ours = RuntimeDir::create_in(&bases).unwrap();
+        let cleaner = File::open(ours.path()).unwrap().try_lock();
+        assert!(matches!(cleaner, Err(TryLockError::WouldBlock)));
         assert!(living.path().exists() && ours.path().exists() && foreign.exists());
         assert!(!dead.exists());
         let path = ours.path().to_owned();
         drop(ours);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn those_that_start_at_once_leave_each_other_alone() {
+        let base = tempfile::tempdir_in("/tmp").unwrap();
+        let bases = [base.path().to_owned()];
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let ours = RuntimeDir::create_in(&bases).unwrap();
+                        assert!(ours.path().join(LOCK).exists());
+                    }
+                });
+            }
+        });
     }
 
     #[test]

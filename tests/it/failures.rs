@@ -81,6 +81,15 @@ fn servers_broken_before_the_login_fail_each_for_its_reason() {
 }
 
 #[test]
+fn login_that_the_probe_has_no_time_for_names_the_limit_that_ended_it() {
+    let mut beside = Beside::new();
+    let silent = Broken::start(Fault::SilentAfterBanner).unwrap();
+    beside.world.know("BAD", &silent);
+    let exporter = beside.serve("timeout = 30\nprobe_timeout = 1");
+    assert_bad(&exporter, "timeout", &["no login within the 1.0 s left of `probe_timeout`"]);
+}
+
+#[test]
 fn unknown_host_key_says_how_to_make_it_known() {
     let mut beside = Beside::new();
     let login = beside.login();

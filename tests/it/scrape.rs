@@ -1,11 +1,12 @@
 //! What a scrape gives.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 
-use testbed::{Exporter, Sshd, poll};
+use testbed::{Exporter, Sshd, http, poll};
 
-use crate::world::{AS_ASKED, Beside, Gate, World, assert_healthy, program, sample, value};
+use crate::world::{AS_ASKED, Beside, Gate, World, assert_bad, assert_healthy, program, sample, value};
 
 #[test]
 fn scrape_shows_what_the_nodes_hold() {
@@ -59,6 +60,44 @@ fn scrape_that_cannot_wait_leaves_the_probe_to_the_next_one() {
     assert_healthy(&metrics, "A", "GOOD");
     assert_eq!(slow.sessions(), 1);
     assert!(beside.good.sessions() >= 2);
+}
+
+#[test]
+fn reload_leaves_a_probe_in_flight_to_the_next_scrape() {
+    let (beside, gate, slow, exporter) = at_a_gate(&[]);
+    let scrape = "/probe?hub=A&node=BAD";
+    let hurried = || exporter.get_with(scrape, &[("X-Prometheus-Scrape-Timeout-Seconds", "1")]).unwrap();
+    assert_eq!(hurried().status, 200);
+    gate.wait_until_used();
+    let config = beside.world.dir.path().join("config.ini");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("[ENV]", "[ENV]\nmax_age = 48h")).unwrap();
+    let reply = http::request("POST", &exporter.url("/-/reload"), &[]).unwrap();
+    assert_eq!(reply.status, 200, "{:?}", reply.text());
+    assert_eq!(hurried().status, 200);
+    gate.open();
+    let metrics = exporter.text(scrape).unwrap();
+    assert_healthy(&metrics, "A", "BAD");
+    let limit = "scm_backup_max_age_seconds{hub=\"A\",node=\"BAD\",repo=\"svn/env\"}";
+    assert_eq!(value(&metrics, limit), 172_800.0);
+    assert_eq!(slow.sessions(), 1);
+}
+
+#[test]
+fn node_that_failed_need_not_wait_until_a_report_would_be_old() {
+    let mut beside = Beside::new();
+    let spoilt = beside.world.dir.path().join("spoilt");
+    fs::write(&spoilt, "").unwrap();
+    let login = beside.login().script(&format!("[ ! -e {} ] || exit 1\n{AS_ASKED}", spoilt.display()));
+    let node = beside.world.sshd_with("BAD", login);
+    let exporter = beside.serve("min_probe_interval = 1h");
+    assert_bad(&exporter, "protocol", &[]);
+    fs::remove_file(&spoilt).unwrap();
+    for _ in 0..2 {
+        assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
+    }
+    // The report is young, so that the last scrape asked for no other.
+    assert_eq!(node.sessions(), 2);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scm_backup_exporter::listing::{End, ListingError, Tool};
 
-use crate::node::{Node, Userland, shells};
+use crate::node::{Node, Userland, program, shells};
 
 #[test]
 fn an_unreadable_directory_makes_the_listing_partial() {
@@ -61,6 +61,33 @@ fn files_that_vanish_between_find_and_stat_are_harmless() {
         assert_eq!(reply.outcome, Ok(End { unreadable: 0, vanished: 2 }), "{userland:?} {}", reply.stderr);
         assert_eq!(reply.of("tarball").len(), 1);
     }
+}
+
+#[test]
+fn a_last_link_that_cannot_be_read_spoils_nothing() {
+    for userland in [Userland::BusyBox, Userland::Toybox] {
+        let mut node = Node::new(userland);
+        node.isolated = true;
+        node.file("svn/env/a.gz", "");
+        node.link("svn/env/last", "2012/11/13/161023");
+        node.remove_tool("readlink");
+        let reply = node.list(&node.root()).believed();
+        assert_eq!(
+            (reply.of("tarball").len(), reply.of("last")),
+            (1, vec!["svn/env/last -> "]),
+            "{userland:?}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_for_reading_that_the_environment_sets_is_not_kept() {
+    let mut node = Node::new(Userland::Gnu);
+    node.shell = vec![program("bash")];
+    node.set("TMOUT", "1");
+    node.file("a.gz", "");
+    node.replace_tool("find", "[ -z \"${TMOUT-}\" ] || echo 'find: TMOUT is set' >&2\n$real \"$@\"");
+    assert_eq!(node.list(&node.root()).believed().of("tarball").len(), 1);
 }
 
 #[test]

@@ -40,6 +40,31 @@ fn scm_fold_of_the_environment_is_taken() {
 }
 
 #[test]
+fn what_a_login_profile_starts_in_the_background_is_not_waited_for() {
+    for (name, shell) in shells() {
+        let mut node = Node::new(Userland::Gnu);
+        node.shell = shell;
+        node.file("a.gz", "");
+        let (hold, outlived) = (node.path("tmp/hold"), node.path("tmp/outlived"));
+        fs::write(&hold, "").unwrap();
+        fs::set_permissions(node.path("tmp"), fs::Permissions::from_mode(0o777)).unwrap();
+        // It holds the shell's output until the test ends, and no longer than ten seconds.
+        let profile = format!(
+            "export SCM_FOLD='{}'\n(PATH=/usr/bin:/bin; for i in $(seq 200); do [ -e {hold} ] || exit; sleep 0.05; done; : > {outlived}) &\n",
+            node.root(),
+            hold = hold.display(),
+            outlived = outlived.display()
+        );
+        fs::write(node.path("home/.bash_profile"), &profile).unwrap();
+        fs::write(node.path("home/.profile"), &profile).unwrap();
+        let reply = node.list("$SCM_FOLD").believed();
+        assert_eq!(reply.of("tarball").len(), 1, "{name}");
+        assert!(!outlived.exists(), "{name}");
+        fs::remove_file(hold).unwrap();
+    }
+}
+
+#[test]
 fn scm_fold_that_only_a_noisy_login_profile_sets_is_found() {
     for (name, shell) in shells() {
         for (profile, with_bash) in [(".bash_profile", true), (".profile", false)] {

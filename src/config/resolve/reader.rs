@@ -29,7 +29,7 @@ impl<'a> Reader<'a> {
         match expanded(setting, key, names, self.env).and_then(|text| (key.read)(text.trim())) {
             Ok(value) => Some(value),
             Err(wrong) => {
-                self.findings.fault(&setting.spot, explained(setting, wrong));
+                self.findings.fault(&setting.spot, setting.explained(wrong));
                 None
             }
         }
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
                 let Some(key) = keys::known(kind, &setting.key) else { continue };
                 let checked = expanded(setting, key, &names, self.env);
                 if let Err(wrong) = checked.and_then(|text| key.check(text.trim())) {
-                    self.findings.fault(&setting.spot, explained(setting, wrong));
+                    self.findings.fault(&setting.spot, setting.explained(wrong));
                 }
             }
         }
@@ -71,16 +71,5 @@ fn expanded(setting: &Setting, key: &dyn Known, names: &Names<'_>, env: Env<'_>)
             "{} comes out empty; set what it refers to or write the value out",
             value::quoted(&setting.value)
         ))
-    }
-}
-
-/// What is wrong, with the likely reason where the value shows one.
-fn explained(setting: &Setting, wrong: String) -> String {
-    if setting.value.contains('\n') {
-        format!("{wrong} (an indented line goes on with the value above it)")
-    } else if setting.value.contains(" #") || setting.value.contains(" ;") {
-        format!("{wrong} (a comment needs a line of its own)")
-    } else {
-        wrong
     }
 }

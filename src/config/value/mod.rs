@@ -57,10 +57,13 @@ pub(super) fn host_key_checking(text: &str) -> Read<HostKeyChecking> {
 
 /// A time zone by its IANA name.
 pub(super) fn timezone(text: &str) -> Read<TimeZone> {
-    TimeZone::get(text).map_err(|_| {
+    // jiff knows `Etc/Unknown`, and reads its stamps as UTC.
+    TimeZone::get(text).ok().filter(|zone| !zone.is_unknown()).ok_or_else(|| {
         let database = jiff::tz::db();
         let known: Vec<String> = database.available().map(|name| name.as_str().to_owned()).collect();
-        match nearest(text, known.iter().map(String::as_str)) {
+        // An abbreviation or an offset is no misspelling, and its neighbours are hours away: `CST` is not `CET`.
+        let misspelt = text.len() > 5 && !text.contains(|c: char| c.is_ascii_digit());
+        match nearest(text, known.iter().map(String::as_str)).filter(|_| misspelt) {
             Some(meant) => format!("{} is not a time zone; did you mean `{meant}`?", quoted(text)),
             None => format!("{} is not a time zone; write an IANA name like Asia/Shanghai", quoted(text)),
         }

@@ -31,7 +31,9 @@ pub(super) fn master(connection: &Connection, socket: &Path) -> Vec<OsString> {
     ] {
         args.extend(["-o".into(), option.into()]);
     }
-    args.extend(["-o".into(), format!("ConnectTimeout={}", connection.timeout.as_secs().max(1)).into()]);
+    // It takes whole seconds: rounded up, so that it never cuts short what `timeout` allows.
+    let seconds = connection.timeout.as_millis().div_ceil(1000).max(1);
+    args.extend(["-o".into(), format!("ConnectTimeout={seconds}").into()]);
     args.extend(["-o".into(), format!("StrictHostKeyChecking={}", strictness(connection)).into()]);
     args.extend(["-M".into(), "-N".into(), "-S".into(), socket.into()]);
     args.extend(place(connection));
@@ -133,6 +135,15 @@ mod tests {
         assert_eq!(&args[args.len() - 2..], ["--", "C"]);
         assert!(args.contains(&"StrictHostKeyChecking=yes".into()));
         assert!(args.contains(&"ConnectTimeout=2".into()));
+    }
+
+    #[test]
+    fn ssh_never_gives_up_before_the_time_to_connect_is_over() {
+        for (millis, seconds) in [(1, 1), (1000, 1), (1900, 2), (2000, 2)] {
+            let connection = Connection { timeout: Duration::from_millis(millis), ..connection() };
+            let option = format!("ConnectTimeout={seconds}");
+            assert!(master(&connection, Path::new("/run/x/1")).contains(&option.into()), "{millis} ms");
+        }
     }
 
     #[test]

@@ -13,12 +13,14 @@ const WORDS: &[(&str, Reason)] = &[
     ("terminating, ", Reason::Internal),
     ("Can't open user config file", Reason::Internal),
     ("Bad owner or permissions", Reason::Internal),
+    ("No user exists for uid", Reason::Internal),
     ("too long for Unix domain socket", Reason::Internal),
     ("unix_listener:", Reason::Internal),
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", Reason::HostKey),
+    ("is marked as revoked", Reason::HostKey),
+    ("revoked by file", Reason::HostKey),
     ("host key is known for", Reason::HostKey),
     ("Host key verification failed", Reason::HostKey),
-    ("revoked", Reason::HostKey),
     ("Could not resolve hostname", Reason::Resolve),
     ("Permission denied (", Reason::Auth),
     ("Too many authentication failures", Reason::Auth),
@@ -55,8 +57,12 @@ pub(super) fn failure(stderr: &str) -> Failure {
         }
         Some((reason, line)) => Failure::new(reason, line),
         None => {
-            let last = stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
-            Failure::new(Reason::Connect, last.unwrap_or("ssh ended without a word"))
+            // The last one tells only that the connection is gone, where a ProxyCommand says before it why.
+            let mut last: Vec<&str> =
+                stderr.lines().rev().map(str::trim).filter(|line| !line.is_empty()).take(3).collect();
+            last.reverse();
+            let words = if last.is_empty() { "ssh ended without a word".to_owned() } else { last.join("; ") };
+            Failure::new(Reason::Connect, words)
         }
     }
 }
@@ -109,6 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn revoked_host_key_is_said_to_be_one() {
+        let line = "The ED25519 host key for c.example.org is marked as revoked.";
+        check(
+            &format!(
+                "@       WARNING: REVOKED HOST KEY DETECTED!               @\r\n{line}\r\n\
+                ED25519 host key for c.example.org was revoked and you have requested strict checking.\r\n\
+                Host key verification failed.\r\n"
+            ),
+            Reason::HostKey,
+            line,
+        );
+        let line = "Host key ED25519 SHA256:abc revoked by file /etc/ssh/revoked";
+        check(&format!("{line}\r\nHost key verification failed.\r\n"), Reason::HostKey, line);
+    }
+
+    #[test]
     fn name_that_does_not_resolve() {
         let line = "ssh: Could not resolve hostname cms99: Name or service not known";
         check(&format!("{line}\r\n"), Reason::Resolve, line);
@@ -140,6 +162,19 @@ mod tests {
             Reason::Internal,
             "/home/u/.ssh/config: line 3: Bad configuration option: hostnam",
         );
+    }
+
+    #[test]
+    fn account_without_a_name_is_our_own_fault() {
+        let line = "No user exists for uid 54321";
+        check(&format!("{line}\r\n"), Reason::Internal, line);
+    }
+
+    #[test]
+    fn proxy_command_that_is_missing_is_named() {
+        let closed = "kex_exchange_identification: Connection closed by remote host";
+        let missing = "/bin/sh: 1: nc: not found";
+        check(&format!("{missing}\n{closed}\r\n"), Reason::Connect, &format!("{missing}; {closed}"));
     }
 
     #[test]

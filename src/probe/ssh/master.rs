@@ -61,10 +61,15 @@ pub(super) struct Ran {
 
 /// Why a connection could not be made.
 #[derive(Debug)]
-pub(super) struct ConnectError {
-    pub(super) failure: Failure,
-    /// The node seemed only too busy, so that another try may succeed.
-    pub(super) busy: bool,
+pub(super) enum ConnectError {
+    /// `ssh` ended without a login, or could not be started.
+    Ended {
+        failure: Failure,
+        /// The node seemed only too busy, so that another try may succeed.
+        busy: bool,
+    },
+    /// The deadline passed.
+    Late,
 }
 
 impl Master {
@@ -76,7 +81,7 @@ impl Master {
         deadline: Instant,
         tasks: &TaskTracker,
     ) -> Result<Self, ConnectError> {
-        let mut child = start(connection, &socket).map_err(|error| ConnectError {
+        let mut child = start(connection, &socket).map_err(|error| ConnectError::Ended {
             failure: Failure::new(Reason::Internal, format!("cannot start ssh: {error}")),
             busy: false,
         })?;
@@ -92,7 +97,10 @@ impl Master {
                 // The keeper drops its sender only after it has said that the process ended.
                 _ = ended.changed() => {
                     let words = words.lock().unwrap_or_else(PoisonError::into_inner).text();
-                    return Err(ConnectError { failure: complaint::failure(&words), busy: complaint::is_busy(&words) });
+                    return Err(ConnectError::Ended {
+                        failure: complaint::failure(&words),
+                        busy: complaint::is_busy(&words),
+                    });
                 }
                 () = sleep(pause) => {}
             }
@@ -102,9 +110,7 @@ impl Master {
                 return Ok(Self { session, ended, _wanted: wanted });
             }
             if Instant::now() >= deadline {
-                let seconds = connection.timeout.as_secs_f64();
-                let detail = format!("no login within {seconds} s (`timeout`), the key exchange included");
-                return Err(ConnectError { failure: Failure::new(Reason::Timeout, detail), busy: false });
+                return Err(ConnectError::Late);
             }
             pause = (pause * 3 / 2).min(Duration::from_millis(50));
         }

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 pub use args::{by_hand, by_hand_asking, by_hand_running};
 
-use self::master::{Master, RunError};
+use self::master::{ConnectError, Master, RunError};
 use crate::inventory::Connection;
 use crate::probe::failure::{Failure, Reason};
 use crate::probe::runtime_dir::RuntimeDir;
@@ -296,22 +296,32 @@ impl Sessions {
 
     async fn try_login(&self, connection: &Connection, left: Duration) -> Result<Arc<Master>, Failure> {
         // A little more than ssh's own limit, so that where ssh can tell what it waited for, it does.
-        let deadline = Instant::now() + (connection.timeout + Duration::from_millis(500)).min(left);
+        let limit = (connection.timeout + Duration::from_millis(500)).min(left);
+        let deadline = Instant::now() + limit;
+        let late = if limit < connection.timeout {
+            format!("no login within the {:.1} s left of `probe_timeout`", limit.as_secs_f64())
+        } else {
+            format!("no login within {} s (`timeout`)", connection.timeout.as_secs_f64())
+        };
         let mut tries = 1;
         loop {
             let number = self.next_socket.fetch_add(1, Ordering::Relaxed);
             let socket = self.dir.path().join(number.to_string());
             match Master::connect(connection, socket, deadline, &self.keepers).await {
                 Ok(master) => return Ok(Arc::new(master)),
-                Err(error) if error.busy && tries < TRIES => {
+                Err(ConnectError::Late) => {
+                    let detail = format!("{late}, the key exchange included");
+                    return Err(Failure::new(Reason::Timeout, detail));
+                }
+                Err(ConnectError::Ended { failure, busy: true }) if tries < TRIES => {
                     let pause = Duration::from_millis(100 + jitter() % 400) * tries;
                     if Instant::now() + pause >= deadline {
-                        return Err(error.failure);
+                        return Err(failure);
                     }
                     tries += 1;
                     sleep(pause).await;
                 }
-                Err(error) => return Err(error.failure),
+                Err(ConnectError::Ended { failure, .. }) => return Err(failure),
             }
         }
     }
