@@ -121,6 +121,8 @@ fn shell_line(words: impl Iterator<Item = OsString>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::report::samples;
 
