@@ -199,12 +199,19 @@ impl fmt::Display for Repo {
     }
 }
 
+/// Whether a character steers what shows the text rather than being shown: it ends a line, or turns the direction of
+/// what comes after it, so that a name reads as another.
+pub fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Appends bytes of a path as text that is safe in a label, a log line and a terminal.
 pub fn escape_into(text: &mut String, bytes: &[u8]) {
     use fmt::Write as _;
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c.is_control() || c == '\\' {
+            if is_control(c) || c == '\\' {
                 for byte in c.encode_utf8(&mut [0; 4]).bytes() {
                     // Writing to a String cannot fail.
                     let _ = write!(text, "\\x{byte:02x}");
@@ -232,5 +239,6 @@ mod tests {
         assert_eq!(of(b"a\\xffb"), "svn/a\\x5cxffb");
         assert_eq!(of(b"tab\tesc\x1b"), "svn/tab\\x09esc\\x1b");
         assert_eq!(of("\u{85}".as_bytes()), "svn/\\xc2\\x85");
+        assert_eq!(of("\u{202e}vne".as_bytes()), "svn/\\xe2\\x80\\xaevne", "it would read as env");
     }
 }

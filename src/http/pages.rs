@@ -71,13 +71,12 @@ fn of_nodes(prober: &Prober, sightings: &[Sighting], debug: bool, now: Timestamp
     let seen = |sighting: &Sighting| {
         let target = &sighting.target;
         let interval = target.min_probe_interval;
-        let age = sighting.last.as_ref().map(|last| now.duration_since(last.ended));
         Seen {
             target: target.clone(),
             report: sighting.report.clone(),
             history: if debug { prober.history(&target.hub, &target.node) } else { None },
             probing: prober.is_probing(&target.hub, &target.node),
-            resting: age.is_some_and(|age| !age.is_negative() && age.unsigned_abs() < interval),
+            resting: sighting.report.as_ref().is_some_and(|report| report.is_younger_than(interval, now)),
         }
     };
     sightings.iter().map(seen).collect()

@@ -84,8 +84,12 @@ pub(super) fn conclusion(hub: &HubView) -> String {
             ],
         ),
         (
-            nodes_that(|node| node.failure.is_some()),
+            nodes_that(|node| node.failure.is_some() && !node.is_seen_in_part()),
             ["node could not be looked at", "nodes could not be looked at"],
+        ),
+        (
+            nodes_that(NodeView::is_seen_in_part),
+            ["node could be looked at only in part", "nodes could be looked at only in part"],
         ),
         (
             nodes_that(|node| node.failure.is_none() && node.report.is_none()),

@@ -51,7 +51,7 @@ pub struct Seen {
     pub history: Option<History>,
     /// Whether a probe is in flight.
     pub probing: bool,
-    /// Whether the last probe, successful or not, ended less than `min_probe_interval` ago.
+    /// Whether the report is younger than `min_probe_interval`, so that none is made now.
     pub resting: bool,
 }
 

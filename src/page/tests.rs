@@ -120,6 +120,18 @@ fn hubs_come_worst_first_with_why_and_what_to_type() {
 }
 
 #[test]
+fn node_that_was_read_in_part_is_not_called_unseen() {
+    let closed = Report { unreadable: 2, ..report([("svn/env", healthy())]) };
+    let denied = attempt(Some(Failure::new(Reason::Permission, "2 directories may not be read")));
+    let sighting = Sighting { last: Some(denied), ..answered(&on("A", "N1"), closed) };
+    let page = front_of(&[sighting, unanswered(&on("A", "N2"))]);
+    assert!(
+        page.contains("1 node could not be looked at; 1 node could be looked at only in part</td>"),
+        "{page}"
+    );
+}
+
+#[test]
 fn hub_says_of_each_repo_once_whether_there_is_a_backup_on_any_of_its_nodes() {
     let stale = || RepoSummary { newest: Tarball { made: at(0), ..healthy().newest }, ..healthy() };
     let page = front_of(&[

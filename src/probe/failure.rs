@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::inventory::{HostKeyChecking, Target};
+use crate::inventory::{HostKeyChecking, Target, is_control};
 use crate::probe::ssh;
 
 /// The closed set of reasons: the values of the `reason` label.
@@ -212,7 +212,7 @@ fn has_passphrase(file: &Path) -> bool {
 fn one_line(text: &str) -> String {
     const MOST: usize = 500;
     let mut line: String =
-        text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST + 1).collect();
+        text.trim().chars().map(|c| if is_control(c) { ' ' } else { c }).take(MOST + 1).collect();
     if line.chars().count() > MOST {
         line.pop();
         line.push('…');

@@ -225,7 +225,10 @@ impl Prober {
         if let Some(in_flight) = &state.in_flight {
             return Some(in_flight.clone());
         }
-        if self.shared.stop.is_cancelled() || state.has_report_younger_than(slot.target.min_probe_interval) {
+        let (interval, now) = (slot.target.min_probe_interval, Timestamp::now());
+        // A probe that failed left no report, and holds no other back.
+        let is_fresh = state.report.as_ref().is_some_and(|report| report.is_younger_than(interval, now));
+        if self.shared.stop.is_cancelled() || is_fresh {
             return None;
         }
         let (sender, receiver) = watch::channel(());
@@ -316,19 +319,11 @@ impl Slot {
             tracing::warn!(
                 hub,
                 node,
-                "the stamps in the paths run {hours} h ahead of the files' own times: set `timezone` in [hub {hub}] to the zone of the hub's clock"
+                "the stamps in the paths run {} h {} the files' own times: set `timezone` in [hub {hub}] to the zone of the hub's clock",
+                hours.unsigned_abs(),
+                if hours < 0 { "behind" } else { "ahead of" }
             );
         }
-    }
-}
-
-impl State {
-    /// Whether there is a report, and it is younger than this. A probe that failed left none.
-    fn has_report_younger_than(&self, interval: Duration) -> bool {
-        self.report.as_ref().is_some_and(|report| {
-            let age = Timestamp::now().duration_since(report.taken);
-            !age.is_negative() && age.unsigned_abs() < interval
-        })
     }
 }
 
@@ -336,6 +331,9 @@ impl State {
 /// stamps are read must be the same, while limits and time limits may differ.
 fn sees_the_same(old: &Target, new: &Target) -> bool {
     old.connection.to_string() == new.connection.to_string()
+        // Behind another jump host, or by another ssh configuration, the same name can be another machine.
+        && old.connection.gateway == new.connection.gateway
+        && old.connection.ssh_config == new.connection.ssh_config
         && old.root == new.root
         && old.timezone == new.timezone
         && old.expected == new.expected
@@ -345,6 +343,16 @@ fn sees_the_same(old: &Target, new: &Target) -> bool {
 mod tests {
     use super::*;
     use crate::report::samples::target;
+
+    #[test]
+    fn report_of_another_machine_is_not_kept() {
+        let old = target();
+        let mut new = old.clone();
+        new.probe_timeout *= 2;
+        assert!(sees_the_same(&old, &new));
+        new.connection.gateway = Some("GW".into());
+        assert!(!sees_the_same(&old, &new), "the same address behind a jump host");
+    }
 
     #[test]
     fn probe_that_panics_fails_and_lets_others_follow() {

@@ -15,6 +15,7 @@ mod stamp;
 mod zone_shift;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -53,6 +54,14 @@ pub struct Report {
     /// Whole hours by which the stamps in the paths run ahead of the files' own times, when all agree on a
     /// number other than 0: the hub's `timezone` is then missing or wrong.
     pub zone_shift_hours: Option<i32>,
+}
+
+impl Report {
+    /// Whether it is so new that no other is wanted yet (`min_probe_interval`).
+    pub fn is_younger_than(&self, interval: Duration, now: Timestamp) -> bool {
+        let age = now.duration_since(self.taken);
+        !age.is_negative() && age.unsigned_abs() < interval
+    }
 }
 
 /// What is held of one repo.

@@ -149,6 +149,12 @@ impl NodeView {
 }
 
 impl NodeView {
+    /// Whether the last probe read what it was allowed to read, and that was not all.
+    pub fn is_seen_in_part(&self) -> bool {
+        let is_denied = self.failure.as_ref().is_some_and(|failure| failure.reason == "permission");
+        is_denied && self.report.as_ref().is_some_and(|report| report.unreadable > 0)
+    }
+
     /// Room where the tarballs lie, where it is known.
     pub fn room(&self) -> Option<&FilesystemView> {
         self.report.as_ref()?.filesystem.as_ref()

@@ -35,13 +35,14 @@ pub(super) fn gaps(made: &[f64], until: f64) -> Vec<Gap> {
     inner.chain(open).collect()
 }
 
-/// The median time from one tarball to the next, in days; a day where there are too few to tell.
+/// The median time from one tarball to the next, in days; a day where there is but one. Where there are two it is no less than
+/// the time between them: nobody knows whether one is missing there.
 pub(super) fn usual_interval(made: &[f64]) -> f64 {
     let mut intervals: Vec<f64> = made.windows(2).map(|pair| pair[1] - pair[0]).collect();
     // Made again at once, or twice in a night: no rhythm.
     intervals.retain(|interval| *interval > 0.5 * HOUR / DAY);
     if intervals.len() < 2 {
-        return 1.0;
+        return intervals.first().map_or(1.0, |interval| interval.max(1.0));
     }
     let middle = intervals.len() / 2;
     *intervals.select_nth_unstable_by(middle, f64::total_cmp).1
@@ -75,6 +76,8 @@ mod tests {
     fn rhythm_is_that_of_the_tarballs() {
         let weekly = [7.0, 14.0, 21.0, 35.0, 42.0];
         assert_eq!(gaps(&weekly, 47.0), [Gap { from: 21.0, to: 35.0, missing: 1 }]);
+        assert_eq!(gaps(&[7.0, 14.0], 17.0), []);
+        assert_eq!(gaps(&[7.0, 14.0], 28.5), [Gap { from: 14.0, to: 28.5, missing: 1 }]);
         let twice_a_night = [1.0, 1.01, 2.0, 2.01, 3.0, 3.01, 5.0];
         assert_eq!(gaps(&twice_a_night, 5.5).len(), 1);
     }

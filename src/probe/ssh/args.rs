@@ -107,8 +107,7 @@ fn shell_line(words: impl Iterator<Item = OsString>) -> String {
         if !line.is_empty() {
             line.push(' ');
         }
-        if !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"@%+=:,./_-[]".contains(&b))
-        {
+        if !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&b)) {
             line.push_str(&word);
         } else {
             line.push('\'');
@@ -152,6 +151,7 @@ mod tests {
     fn words_for_the_node_reach_it_whole() {
         let line = |path| by_hand_running(&connection(), &["ls", "-l", path]);
         assert_eq!(line("/data/scm"), "ssh -o BatchMode=yes C ls -l /data/scm");
+        assert_eq!(line("/data/[ab]"), r"ssh -o BatchMode=yes C 'ls -l '\''/data/[ab]'\'''");
         assert_eq!(line("/data/a b"), r"ssh -o BatchMode=yes C 'ls -l '\''/data/a b'\'''");
     }
 
