@@ -166,6 +166,14 @@ fn note_that_is_no_warning_is_not_marked_as_ok() {
 }
 
 #[test]
+fn node_that_holds_nothing_is_an_alarm_that_says_so() {
+    let sightings = [answered(&target(), report([]))];
+    let page = hub_of(&sightings, &seen(&sightings));
+    assert!(page.contains("alarm</span> no tarball is held, so there is no backup to rely on"), "{page}");
+    assert!(front_of(&sightings).contains("Hub C2 is not well."));
+}
+
+#[test]
 fn nothing_configured_and_nothing_asked_yet_say_so() {
     let empty = front(&frame(), &Round::new(Vec::new()), &[]).unwrap();
     assert!(empty.contains("No hub is configured.") && !empty.contains("<table"), "{empty}");

@@ -165,6 +165,19 @@ fn what_is_not_there_is_0_only_when_all_could_be_read() {
 }
 
 #[test]
+fn a_node_that_holds_nothing_is_an_alarm_in_every_form() {
+    let empty = seen(&target(), &report([]), None);
+    assert_eq!(empty.state, State::Alarm);
+    let round = Round::new(vec![HubView::new(&hub("C2", None), vec![empty])]);
+    assert_eq!(round.hubs[0].state, State::Alarm);
+    let shown = text(&round, Look::default());
+    assert!(shown.contains("  alarm: no tarball is held, so there is no backup to rely on"), "{shown}");
+    let json = serde_json::to_value(&round).unwrap();
+    let note = &json["hubs"][0]["nodes"][0]["report"]["notes"][0];
+    assert_eq!((&note["word"], &note["status"]), (&"no_tarballs".into(), &"alarm".into()));
+}
+
+#[test]
 fn a_message_cannot_steer_the_terminal() {
     let failure = Failure { message: "a\x1b[2Jb\rc".into(), ..timeout() };
     let node = NodeView::new(&target(), None, Some(failure), at(TAKEN));

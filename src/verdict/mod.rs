@@ -90,9 +90,9 @@ pub struct RepoVerdict {
     /// What is the matter with it, worst first; nothing when all is well.
     pub concerns: Vec<Concern>,
     /// The newest tarball would be an alarm, but is taken to be in transfer: it is not verified, and the target has been
-    /// locked for no longer than the repo's `max_age`. In PromQL
-    /// `time() - locked_timestamp_seconds <= max_age_seconds unless tarball_verified == 1`, with 26 hours where there is
-    /// no `max_age`.
+    /// locked for no longer than the repo's `max_age`, and by a lock that is not dated more than an hour ahead. In PromQL
+    /// `max_age_seconds >= (time() - locked_timestamp_seconds >= -3600) unless tarball_verified == 1`, with 26 hours where
+    /// there is no `max_age`.
     pub in_transfer: bool,
 }
 
@@ -146,6 +146,9 @@ pub fn judge(target: &Target, report: &Report, now: Timestamp) -> Verdict {
         repos.entry(name.clone()).or_insert_with(|| absent(report));
     }
     let mut notes = Vec::new();
+    if repos.is_empty() && report.unreadable == 0 {
+        notes.push(Note::NoTarballs);
+    }
     if let Some(lock) = lock {
         let age = now.duration_since(lock.since);
         let limits = repos.keys().map(|name| repo::lock_limit(target.limits_of(name)));

@@ -12,14 +12,18 @@ use crate::human::Age;
 /// PromQL as at [`Concern`](super::Concern), matched on `hub` and `node`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Note {
+    /// All could be read, and there is not one tarball, nor is a repo expected, of which that would be said: a disk that was
+    /// emptied, another directory than the right one, or only names that do not fit the layout.
+    /// `probe_success == 1 unless tarballs`
+    NoTarballs,
     /// The transfer lock has stood for so long that it excuses nothing any more: a transfer hangs, or was cut and left
     /// it behind. `time() - locked_timestamp_seconds > max by (hub, node) (max_age_seconds)`
     StaleLock {
         /// For how long it has stood.
         age: SignedDuration,
     },
-    /// The transfer lock is dated more than an hour ahead of the clock: it excuses what may be in transfer until then and
-    /// longer, whether a transfer goes on or not. `time() - locked_timestamp_seconds < -3600`
+    /// The transfer lock is dated more than an hour ahead of the clock: nobody knows since when it stands, and it excuses
+    /// nothing. `time() - locked_timestamp_seconds < -3600`
     FutureLock {
         /// How far ahead.
         by: SignedDuration,
@@ -51,6 +55,7 @@ impl Note {
     /// How bad it is.
     pub fn status(&self) -> Status {
         match self {
+            Self::NoTarballs => Status::Alarm,
             Self::StaleLock { .. }
             | Self::FutureLock { .. }
             | Self::Incomplete { .. }
@@ -63,6 +68,7 @@ impl Note {
     /// The word for it in JSON.
     pub fn word(&self) -> &'static str {
         match self {
+            Self::NoTarballs => "no_tarballs",
             Self::StaleLock { .. } => "stale_lock",
             Self::FutureLock { .. } => "future_lock",
             Self::Incomplete { .. } => "incomplete",
@@ -76,6 +82,9 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
+            Self::NoTarballs => f.write_str(
+                "no tarball is held, so there is no backup to rely on: see whether the disk is mounted and the directory is the right one",
+            ),
             Self::StaleLock { age } => {
                 write!(
                     f,
@@ -86,7 +95,7 @@ impl fmt::Display for Note {
             Self::FutureLock { by } => {
                 write!(
                     f,
-                    "LOCKED is dated {} in the future, and until then excuses what is not verified: remove it on the node unless a transfer goes on",
+                    "LOCKED is dated {} in the future and excuses nothing: remove it on the node unless a transfer goes on",
                     Age(by)
                 )
             }
@@ -120,12 +129,16 @@ mod tests {
         let seconds = SignedDuration::from_secs;
         for (note, words) in [
             (
+                Note::NoTarballs,
+                "no tarball is held, so there is no backup to rely on: see whether the disk is mounted and the directory is the right one",
+            ),
+            (
                 Note::StaleLock { age: seconds(3 * 86400) },
                 "LOCKED has stood for 3d: a transfer hangs, or was cut and left it behind",
             ),
             (
                 Note::FutureLock { by: seconds(3 * 86400) },
-                "LOCKED is dated 3d in the future, and until then excuses what is not verified: remove it on the node unless a transfer goes on",
+                "LOCKED is dated 3d in the future and excuses nothing: remove it on the node unless a transfer goes on",
             ),
             (
                 Note::Incomplete { unreadable: 2 },

@@ -14,7 +14,8 @@ pub(super) const FUTURE: SignedDuration = SignedDuration::from_hours(1);
 /// How long a lock excuses where no `max_age` is in force: one that is switched off, or no repo at all.
 pub(super) const LOCK_WITHOUT_MAX_AGE: SignedDuration = SignedDuration::from_hours(26);
 
-/// How long a lock excuses what it may explain. At the limit itself it still does.
+/// How long a lock excuses what it may explain. At the limit itself it still does, and one that is dated further ahead than
+/// [`FUTURE`] never does.
 pub(super) fn lock_limit(limits: &Limits) -> SignedDuration {
     limits.max_age.map_or(LOCK_WITHOUT_MAX_AGE, signed)
 }
@@ -35,7 +36,8 @@ pub(super) fn judge(
         concerns.push(Concern::Future { by: -age });
     }
     let newest = newest(found, limits);
-    let locked = lock.is_some_and(|lock| now.duration_since(lock.since) <= lock_limit(limits));
+    let locked = lock.map(|lock| now.duration_since(lock.since));
+    let locked = locked.is_some_and(|age| (-FUTURE..=lock_limit(limits)).contains(&age));
     let excused = locked && found.verification != Verification::Verified;
     let in_transfer = excused && !newest.is_empty();
     if !excused {

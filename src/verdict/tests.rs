@@ -219,17 +219,41 @@ fn a_lock_is_stale_only_when_it_excuses_no_repo_any_more() {
 }
 
 #[test]
-fn a_lock_from_the_future_counts_as_fresh() {
+fn a_lock_from_the_near_future_counts_as_fresh() {
     let unverified = RepoSummary { verification: Verification::Missing, ..healthy() };
     let verdict = judge(&target(), &locked_for(-HOUR, unverified), at(TAKEN));
     assert!(verdict.repos[&Repo::from_label(ENV)].in_transfer && verdict.notes.is_empty());
 }
 
 #[test]
-fn a_lock_from_the_far_future_is_a_warning_since_it_excuses_for_as_long() {
+fn a_lock_from_the_far_future_excuses_nothing_and_is_a_warning_itself() {
     let verdict = judge(&target(), &locked_for(-HOUR - 1, healthy()), at(TAKEN));
     assert_eq!(verdict.status, Status::Warn);
     assert_eq!(verdict.notes, [Note::FutureLock { by: SignedDuration::from_secs(HOUR + 1) }]);
+
+    let unverified = RepoSummary { verification: Verification::Missing, ..healthy() };
+    let verdict = judged(&target(), &locked_for(-HOUR - 1, unverified.clone()));
+    assert_eq!((words(&verdict), verdict.in_transfer), (vec!["no_sidecar"], false));
+
+    let none = Limits { max_age: None, ..Limits::default() };
+    let verdict = judged(&Target { limits: none, ..target() }, &locked_for(-HOUR - 1, unverified));
+    assert_eq!((words(&verdict), verdict.in_transfer), (vec!["no_sidecar"], false));
+}
+
+#[test]
+fn a_node_without_any_tarball_is_an_alarm_where_nothing_is_expected() {
+    let verdict = judge(&target(), &report([]), at(TAKEN));
+    assert_eq!((verdict.status, verdict.notes), (Status::Alarm, vec![Note::NoTarballs]));
+    assert_eq!(verdict.repos.len(), 0);
+
+    let rejects = Rejects { count: 3, first: vec![] };
+    let strangers = judge(&target(), &Report { rejects, ..report([]) }, at(TAKEN));
+    assert_eq!(strangers.notes, [Note::NoTarballs, Note::Rejects { count: 3 }]);
+
+    // Where something is expected it is that which is missing, and what may not be read may be there.
+    assert!(judge(&expecting(&[ENV]), &report([]), at(TAKEN)).notes.is_empty());
+    let partial = judge(&target(), &Report { unreadable: 1, ..report([]) }, at(TAKEN));
+    assert_eq!(partial.notes, [Note::Incomplete { unreadable: 1 }]);
 }
 
 #[test]

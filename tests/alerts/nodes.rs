@@ -139,8 +139,9 @@ impl Node {
             format!("{mark} BEGIN list=printf awk=yes bounded=yes epoch={} utc=+0100\n", now + clock);
         text.push_str("R /backup\n");
         let _ = writeln!(text, "S {} {}", DISK / 1024, self.avail(now, events, start) / 1024);
+        let ahead = of("locked ahead").map_or(0, |words| time(&words[0]));
         let lock = match events.since(now - start, &place, "locked") {
-            Some(since) => Some(since + start),
+            Some(since) => Some(since + start + ahead),
             None => self.transfer.map(|(begin, _)| begin),
         };
         let (mut records, mut denied) = (0, 0);

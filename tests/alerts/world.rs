@@ -122,6 +122,7 @@ impl World {
                 reports.clear();
                 continue;
             }
+            let time = Timestamp::from_second(now).unwrap();
             let mut sightings = Vec::new();
             for (number, (target, node)) in self.targets.iter().zip(&self.nodes).enumerate() {
                 let of_node = [place.join(" "), target.hub.clone(), target.node.clone()];
@@ -139,11 +140,16 @@ impl World {
                     failure = unreadable.then(|| "permission".to_owned());
                     reports.insert(number, Arc::new(report));
                 }
+                if let Some(report) = reports.get(&number) {
+                    for (series, value) in super::agreement::noted(target, report, time, &own) {
+                        self.recorder.sample(series, value);
+                    }
+                }
                 sightings.push(Sighting {
                     target: Arc::new(target.clone()),
                     report: reports.get(&number).cloned(),
                     last: Some(Attempt {
-                        ended: Timestamp::from_second(now).unwrap(),
+                        ended: time,
                         failure: failure.map(|reason| Failure::new(reason_of(&reason), "simulated")),
                         phases: Phases { connect: Duration::ZERO, list: None },
                     }),
@@ -154,9 +160,8 @@ impl World {
                 last_success: Timestamp::from_second(self.start).unwrap(),
             };
             let exporter = Exporter { version: "0.0.0", reload, ssh_sessions: 0, process: None };
-            let now = Timestamp::from_second(now).unwrap();
             let hubs: Vec<Hub> = Vec::new();
-            let snapshot = Snapshot { now, hubs, sightings, exporter: Some(exporter) };
+            let snapshot = Snapshot { now: time, hubs, sightings, exporter: Some(exporter) };
             let text = metrics::encode(snapshot, Format::Text).unwrap();
             for line in text.lines().filter(|line| !line.starts_with('#')) {
                 take(&mut self.recorder, line, &own, &self.used, self.epoch);

@@ -31,10 +31,9 @@ fn row_of(concern: &Concern) -> &'static str {
 
 fn row_of_note(note: &Note) -> &'static str {
     match note {
+        Note::NoTarballs => "no tarball is held, and no repo is expected",
         Note::StaleLock { .. } => "`LOCKED` has stood for longer than that: a transfer hangs, or was cut",
-        Note::FutureLock { .. } => {
-            "`LOCKED` is dated more than an hour in the future, and excuses for as long"
-        }
+        Note::FutureLock { .. } => "`LOCKED` is dated more than an hour in the future",
         Note::Incomplete { .. } => "directories or files could not be read",
         Note::ZoneShift { .. } => {
             "stamps and the files' own times disagree by the same whole hours: `timezone` is missing or wrong"
@@ -83,6 +82,7 @@ fn table_of_concerns_gives_their_statuses() {
 #[test]
 fn table_of_notes_gives_their_statuses() {
     let real = [
+        Note::NoTarballs,
         Note::StaleLock { age: AGE },
         Note::FutureLock { by: AGE },
         Note::Incomplete { unreadable: 1 },
