@@ -83,6 +83,7 @@ pub(super) fn conclusion(hub: &HubView) -> String {
                 "repos have a backup to rely on, but not on every node",
             ],
         ),
+        (nodes_that(NodeView::holds_nothing), ["node holds no backup at all", "nodes hold no backup at all"]),
         (
             nodes_that(|node| node.failure.is_some() && !node.is_seen_in_part()),
             ["node could not be looked at", "nodes could not be looked at"],

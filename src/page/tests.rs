@@ -170,7 +170,10 @@ fn node_that_holds_nothing_is_an_alarm_that_says_so() {
     let sightings = [answered(&target(), report([]))];
     let page = hub_of(&sightings, &seen(&sightings));
     assert!(page.contains("alarm</span> no tarball is held, so there is no backup to rely on"), "{page}");
-    assert!(front_of(&sightings).contains("Hub C2 is not well."));
+    let [empty] = sightings;
+    let front = front_of(&[empty, answered(&on("C2", "N2"), report([("svn/env", healthy())]))]);
+    assert!(front.contains("Hub C2 is not well."), "{front}");
+    assert!(front.contains("1 node holds no backup at all</td>"), "{front}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::human::Limit;
 use crate::inventory::{Hub, Limits, Repo, Target};
 use crate::report::{Report, Tarball};
-use crate::verdict::{RepoVerdict, Status, Tally, Verdict};
+use crate::verdict::{Note, RepoVerdict, Status, Tally, Verdict};
 
 /// What one look at some or all hubs gave.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -149,6 +149,12 @@ impl NodeView {
 }
 
 impl NodeView {
+    /// Whether the report shows no tarball, where one repo at least should be.
+    pub fn holds_nothing(&self) -> bool {
+        let notes = self.report.iter().flat_map(|report| &report.notes);
+        notes.into_iter().any(|note| note.word == Note::NoTarballs.word())
+    }
+
     /// Whether the last probe read what it was allowed to read, and that was not all.
     pub fn is_seen_in_part(&self) -> bool {
         let is_denied = self.failure.as_ref().is_some_and(|failure| failure.reason == "permission");
