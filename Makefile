@@ -1,4 +1,4 @@
-# Tests and the demo use one build, the debug one. Nothing needs to be installed before but Rust.
+# Tests and the demo use one build, the debug one. Nothing needs to be installed before but Rust and make.
 
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
