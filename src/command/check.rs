@@ -30,19 +30,16 @@ fn check_nodes(inventory: Inventory) -> ExitCode {
     };
     let now = Timestamp::now();
     let mut text = String::from("\n");
-    for sighting in &sightings {
-        describe(&mut text, sighting, now);
-    }
-    text.push_str(&conclusion(&sightings, now));
+    let said = sightings.iter().filter_map(|sighting| describe(&mut text, sighting, now)).max();
+    text.push_str(&conclusion(&sightings, said));
     let printed = super::print(text.as_bytes());
     if sightings.iter().all(is_complete) { printed } else { ExitCode::FAILURE }
 }
 
-/// The last line. It is about listings; whoever reads no more must not take it for more.
-fn conclusion(sightings: &[Sighting], now: Timestamp) -> String {
-    let of =
-        |sighting: &Sighting| Some(verdict::judge(&sighting.target, sighting.report.as_deref()?, now).status);
-    let but = match sightings.iter().filter_map(of).max() {
+/// The last line. It is about listings; whoever reads no more must not take it for more than that, so it tells of the worst
+/// that was said above.
+fn conclusion(sightings: &[Sighting], said: Option<Status>) -> String {
+    let but = match said {
         Some(Status::Alarm) => "; but there is an alarm above",
         Some(Status::Warn) => "; but there is a warning above",
         Some(Status::Ok) | None => "",
@@ -57,10 +54,10 @@ fn is_complete(sighting: &Sighting) -> bool {
     sighting.last.as_ref().is_some_and(|last| last.failure.is_none())
 }
 
-/// What one target answered, and what is to be done if that is not all well.
-fn describe(text: &mut String, sighting: &Sighting, now: Timestamp) {
-    // Writing to a String cannot fail.
+/// What one target answered, and what is to be done if that is not all well. Gives the verdict on its report.
+fn describe(text: &mut String, sighting: &Sighting, now: Timestamp) -> Option<Status> {
     let target = &sighting.target;
+    // Writing to a String cannot fail.
     let _ = writeln!(text, "hub {} on node {} ({}):", target.hub, target.node, target.connection);
     if let Some(last) = &sighting.last {
         if let Some(failure) = &last.failure {
@@ -71,7 +68,7 @@ fn describe(text: &mut String, sighting: &Sighting, now: Timestamp) {
         let connect = last.phases.connect.as_secs_f64();
         let _ = writeln!(text, "  connecting took {connect:.2} s{}", list.unwrap_or_default());
     }
-    let Some(report) = &sighting.report else { return };
+    let report = sighting.report.as_ref()?;
     let held: u64 = report.repos.values().map(|found| found.count).sum();
     let others = match report.records.saturating_sub(held) {
         others if others > 0 && target.expected.is_some() => {
@@ -99,6 +96,7 @@ fn describe(text: &mut String, sighting: &Sighting, now: Timestamp) {
     for (repo, said) in verdict.repos.iter().filter(|(_, said)| !said.concerns.is_empty()) {
         let _ = writeln!(text, "  {}: {repo}: {}", said.status, said.words().join("; "));
     }
+    Some(verdict.status)
 }
 
 #[cfg(test)]
@@ -122,7 +120,8 @@ mod tests {
                 report: Some(Arc::new(found)),
                 last: Some(last.clone()),
             };
-            conclusion(&[sighting], at(TAKEN + days * 24 * HOUR))
+            let status = describe(&mut String::new(), &sighting, at(TAKEN + days * 24 * HOUR));
+            conclusion(&[sighting], status)
         };
         assert_eq!(said(0), "ok: every target gave a complete listing\n");
         assert_eq!(said(2), "ok: every target gave a complete listing; but there is an alarm above\n");

@@ -223,6 +223,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listing::{ListingError, Tool};
     use crate::report::samples::target;
 
     #[test]
@@ -290,7 +291,7 @@ mod tests {
         let advice = |reason| Failure::new(reason, "").advice(&target());
         assert!(advice(Reason::RootMissing).contains("`scm_fold` in [node C]"));
         assert!(advice(Reason::RemoteCommand).contains("`shell` in [node C], which is sh now"));
-        let failed = "find on the node failed (exit status 1): find: './a': Input/output error";
+        let failed = ListingError::RemoteTool { tool: Tool::Find, status: 1, complaint: None }.to_string();
         let advice_on_tool = Failure::new(Reason::RemoteCommand, failed).advice(&target());
         assert!(advice_on_tool.contains("whether its disk"), "{advice_on_tool}");
         assert!(advice(Reason::Timeout).contains("`probe_timeout` in [node C]"));

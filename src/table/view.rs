@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::human::Limit;
 use crate::inventory::{Hub, Limits, Repo, Target};
+use crate::probe::failure;
 use crate::report::{Report, Tarball};
 use crate::verdict::{Note, RepoVerdict, Status, Tally, Verdict};
 
@@ -157,7 +158,8 @@ impl NodeView {
 
     /// Whether the last probe read what it was allowed to read, and that was not all.
     pub fn is_seen_in_part(&self) -> bool {
-        let is_denied = self.failure.as_ref().is_some_and(|failure| failure.reason == "permission");
+        let denied = failure::Reason::Permission.as_str();
+        let is_denied = self.failure.as_ref().is_some_and(|failure| failure.reason == denied);
         is_denied && self.report.as_ref().is_some_and(|report| report.unreadable > 0)
     }
 
