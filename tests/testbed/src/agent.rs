@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::login::printed;
 use crate::process::Daemon;
-use crate::sshd::make_host_key;
+use crate::sshd::make_key;
 use crate::{Result, tool};
 
 /// An agent with a key of its own, whose file is removed. Dropping it ends it.
@@ -28,8 +28,7 @@ impl Agent {
     pub fn start() -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("agent-").tempdir()?;
         let key = directory.path().join("key");
-        make_host_key(&key)?;
-        let public_key = fs::read_to_string(key.with_extension("pub"))?.trim_end().to_owned();
+        let public_key = make_key(&key)?;
 
         let mut command = Command::new(tool::find("ssh-agent")?);
         command.arg("-D").arg("-a").arg(directory.path().join("socket"));

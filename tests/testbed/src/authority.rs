@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::login::printed;
-use crate::sshd::make_host_key;
+use crate::sshd::make_key;
 use crate::{Result, tool};
 
 /// A key that signs others.
@@ -23,7 +23,7 @@ impl Authority {
     /// When ssh-keygen is missing or fails.
     pub fn new() -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("authority-").tempdir()?;
-        make_host_key(&directory.path().join("key"))?;
+        make_key(&directory.path().join("key"))?;
         Ok(Self { directory })
     }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::authority::Authority;
 use crate::login::printed;
-use crate::sshd::make_host_key;
+use crate::sshd::make_key;
 use crate::{Result, tool};
 
 /// What a client must know of a node.
@@ -60,8 +60,7 @@ impl Client {
     pub fn new() -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("client-").tempdir()?;
         let key = directory.path().join("key");
-        make_host_key(&key)?;
-        let public_key = fs::read_to_string(key.with_extension("pub"))?.trim_end().to_owned();
+        let public_key = make_key(&key)?;
         let user = printed(Command::new("id").arg("-un"))?.trim_end().to_owned();
         let client = Self { directory, public_key, user, hosts: BTreeMap::new(), authority: None };
         client.write()?;

@@ -85,7 +85,7 @@ impl Sshd {
         let directory = tempfile::Builder::new().prefix("sshd-").tempdir()?;
         let mark = format!("TESTBED_NODE={}", directory.path().display());
         let installed = options.login.install(directory.path(), &mark)?;
-        make_host_key(&directory.path().join("host_key"))?;
+        make_key(&directory.path().join("host_key"))?;
         fs::write(directory.path().join("authorized_keys"), &options.authorized_keys)?;
 
         // The first value of a keyword counts: the caller's come first.
@@ -206,7 +206,7 @@ impl Sshd {
     /// # Errors
     /// When the key cannot be made or sshd does not come up.
     pub fn replace_host_key(&self) -> Result<()> {
-        make_host_key(&self.file("host_key"))?;
+        make_key(&self.file("host_key"))?;
         self.restart()
     }
 
@@ -266,8 +266,8 @@ impl Node for Sshd {
     }
 }
 
-/// Makes an ed25519 key, in the place of one that is there.
-pub(crate) fn make_host_key(path: &Path) -> Result<()> {
+/// Makes an ed25519 key, in the place of one that is there. Gives its public half, as one line without its end.
+pub(crate) fn make_key(path: &Path) -> Result<String> {
     for old in [path.to_owned(), path.with_extension("pub")] {
         if old.exists() {
             fs::remove_file(old)?;
@@ -278,7 +278,7 @@ pub(crate) fn make_host_key(path: &Path) -> Result<()> {
             .args(["-q", "-t", "ed25519", "-N", "", "-C", "testbed", "-f"])
             .arg(path),
     )?;
-    Ok(())
+    Ok(fs::read_to_string(path.with_extension("pub"))?.trim_end().to_owned())
 }
 
 /// A port that was free a moment ago.
