@@ -35,6 +35,21 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// A number of things in words: `1 repo`, `2 repos`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted<'a>(pub u64, pub &'a str);
+
+impl fmt::Display for Counted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number, noun) = self;
+        match (number, noun.strip_suffix('y')) {
+            (1, _) => write!(f, "1 {noun}"),
+            (number, Some(stem)) => write!(f, "{number} {stem}ies"),
+            (number, None) => write!(f, "{number} {noun}s"),
+        }
+    }
+}
+
 /// How long ago something was, in its two largest units: `3d 4h`, `26h 5m`, `40s`.
 ///
 /// Below two days hours are counted on, so that an age stands beside a limit of `26h` in the same unit.
@@ -80,6 +95,14 @@ impl fmt::Display for Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn noun_agrees_with_its_number() {
+        let counted = |number, noun| Counted(number, noun).to_string();
+        assert_eq!(counted(0, "repo"), "0 repos");
+        assert_eq!(counted(1, "repo"), "1 repo");
+        assert_eq!(counted(2, "directory"), "2 directories");
+    }
 
     #[test]
     fn bytes_have_three_figures_and_never_read_1024() {
