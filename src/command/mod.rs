@@ -17,7 +17,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Faults, Loaded};
 use crate::exporter::process_env;
-use crate::probe::ssh::guard;
+use crate::probe::ssh::{guard, watchdog};
 
 /// Exit status of a wrong command line, as in sysexits.h; 2 is taken by an alarm.
 const USAGE: u8 = 64;
@@ -151,6 +151,14 @@ pub fn ssh_master(mut args: impl Iterator<Item = OsString>) -> ExitCode {
             fail("terminating, there is no ssh on this machine: apt-get install openssh-client", 255)
         }
         Err(error) => fail(format_args!("terminating, cannot become ssh: {error}"), 255),
+    }
+}
+
+/// Ends what a killed exporter leaves; see [`watchdog`].
+pub fn ssh_watchdog() -> ExitCode {
+    match watchdog::watch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

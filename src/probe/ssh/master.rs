@@ -12,18 +12,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openssh::{Session, Stdio as RemoteStdio};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::{args, complaint, guard};
+use super::watchdog::Watchdog;
+use super::{args, complaint, group, guard};
 use crate::inventory::Connection;
 use crate::probe::failure::{Failure, Reason};
 
-/// How long a master may take to end when asked, before it is killed.
+/// How long what a command says besides may come after it printed its last.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much of a foreign standard error is kept: its end.
@@ -32,7 +33,7 @@ const TAIL: usize = 8 * 1024;
 /// How much of a reply is read at once: what a pipe holds.
 const CHUNK: usize = 64 * 1024;
 
-/// A master that has logged in. Its process is ended when the last handle is dropped.
+/// A master that has logged in. Its process group is ended when the last handle is dropped.
 #[derive(Debug)]
 pub(super) struct Master {
     session: Session,
@@ -73,15 +74,16 @@ pub(super) enum ConnectError {
 }
 
 impl Master {
-    /// Starts a master and waits until it has logged in. Its process is looked after by a task of `tasks`,
-    /// also when this future is dropped half way.
+    /// Starts a master and waits until it has logged in. Its process group is looked after by a task of `tasks`,
+    /// also when this future is dropped half way, and by the watchdog.
     pub(super) async fn connect(
         connection: &Connection,
         socket: PathBuf,
         deadline: Instant,
         tasks: &TaskTracker,
+        watchdog: &Arc<Watchdog>,
     ) -> Result<Self, ConnectError> {
-        let mut child = start(connection, &socket).map_err(|error| ConnectError::Ended {
+        let mut child = start(connection, &socket, watchdog).map_err(|error| ConnectError::Ended {
             failure: Failure::new(Reason::Internal, format!("cannot start ssh: {error}")),
             busy: false,
         })?;
@@ -89,7 +91,19 @@ impl Master {
         let stderr = child.stderr.take();
         let (wanted, unwanted) = oneshot::channel();
         let (end, mut ended) = watch::channel(false);
-        tasks.spawn(keep(child, stderr, words.clone(), unwanted, end, socket.clone()));
+        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(group) = group {
+            watchdog.note(group);
+        }
+        let keeper = keep(child, group, stderr, words.clone(), unwanted, end, socket.clone());
+        let watchdog = watchdog.clone();
+        tasks.spawn(async move {
+            keeper.await;
+            if let Some(group) = group {
+                group::end(group).await;
+                watchdog.forget(group);
+            }
+        });
 
         let mut pause = Duration::from_millis(2);
         loop {
@@ -197,14 +211,15 @@ impl Master {
 
 /// Starts `ssh` by way of the guard, as our own executable: `/proc/self/exe` stays right when the file on disk
 /// has been replaced by a newer version.
-fn start(connection: &Connection, socket: &Path) -> io::Result<Child> {
+fn start(connection: &Connection, socket: &Path, watchdog: &Watchdog) -> io::Result<Child> {
     Command::new("/proc/self/exe")
         .arg(guard::SUBCOMMAND)
         .arg(std::process::id().to_string())
         .args(args::master(connection, socket))
         .env("SSH_ASKPASS_REQUIRE", "never")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        // The guard makes its group known by it; ssh does not get it.
+        .stdout(watchdog.pipe()?)
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -213,6 +228,7 @@ fn start(connection: &Connection, socket: &Path) -> io::Result<Child> {
 /// Looks after a master's process until it ends, by itself or because nobody wants it any more.
 async fn keep(
     mut child: Child,
+    group: Option<Pid>,
     stderr: Option<tokio::process::ChildStderr>,
     words: Arc<Mutex<Tail>>,
     mut unwanted: oneshot::Receiver<()>,
@@ -224,11 +240,11 @@ async fn keep(
             _ = child.wait() => return,
             _ = &mut unwanted => {}
         }
-        // Asked to end, ssh removes its socket and hangs up on a jump host's ssh.
-        if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
-            let _ = kill_process(pid, Signal::TERM);
+        // Asked to end, ssh removes its socket.
+        if let Some(group) = group {
+            group::signal(group, Signal::TERM);
         }
-        if timeout(PATIENCE, child.wait()).await.is_err() {
+        if timeout(group::PATIENCE, child.wait()).await.is_err() {
             let _ = child.kill().await;
         }
     };

@@ -5,8 +5,10 @@
 
 mod args;
 mod complaint;
+mod group;
 pub mod guard;
 mod master;
+pub mod watchdog;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -21,6 +23,7 @@ use tokio_util::task::TaskTracker;
 pub use args::{by_hand, by_hand_asking, by_hand_running};
 
 use self::master::{ConnectError, Master, RunError};
+use self::watchdog::Watchdog;
 use crate::inventory::Connection;
 use crate::probe::failure::{Failure, Reason};
 use crate::probe::runtime_dir::RuntimeDir;
@@ -52,6 +55,8 @@ pub struct Sessions {
     next_socket: AtomicU64,
     /// The tasks that look after the masters' processes.
     keepers: TaskTracker,
+    /// Ends them when we cannot any more.
+    watchdog: Arc<Watchdog>,
     /// Logins to nodes that answered last time, or were never tried.
     logins: Semaphore,
     /// Logins to nodes that failed last time, so that dead nodes never make living ones wait.
@@ -119,6 +124,7 @@ impl Sessions {
             nodes: Mutex::default(),
             next_socket: AtomicU64::new(1),
             keepers: TaskTracker::new(),
+            watchdog: Arc::default(),
             logins: Semaphore::new(LOGINS),
             retries: Semaphore::new(LOGINS),
             listings: Semaphore::new(max_listings.clamp(1, Semaphore::MAX_PERMITS)),
@@ -217,6 +223,7 @@ impl Sessions {
         self.nodes().clear();
         self.keepers.close();
         self.keepers.wait().await;
+        self.watchdog.end().await;
     }
 
     fn node(&self, connection: &Connection) -> Arc<Node> {
@@ -307,7 +314,7 @@ impl Sessions {
         loop {
             let number = self.next_socket.fetch_add(1, Ordering::Relaxed);
             let socket = self.dir.path().join(number.to_string());
-            match Master::connect(connection, socket, deadline, &self.keepers).await {
+            match Master::connect(connection, socket, deadline, &self.keepers, &self.watchdog).await {
                 Ok(master) => return Ok(Arc::new(master)),
                 Err(ConnectError::Late) => {
                     let detail = format!("{late}, the key exchange included");

@@ -19,9 +19,9 @@ use crate::{Result, poll};
 pub enum Fault {
     /// Closes the connection at once.
     Closes,
-    /// Says nothing, for ever.
+    /// Says nothing, for ever, and holds the connection also when the client has ended its side.
     SilentBeforeBanner,
-    /// Shows a proper banner, and then says nothing, for ever: the key exchange never comes.
+    /// Shows a proper banner, and then as [`Self::SilentBeforeBanner`]: the key exchange never comes.
     SilentAfterBanner,
     /// Sends what is no SSH banner, and goes on to listen.
     GarbageBanner,
@@ -94,10 +94,12 @@ impl Drop for Broken {
     }
 }
 
+/// How often it is seen whether the server ends.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Until the client goes or the server ends. A client that goes is no failure here.
 fn serve(mut client: TcpStream, fault: Fault, ending: &AtomicBool) {
-    let pause = Some(Duration::from_millis(50));
-    if client.set_read_timeout(pause).and(client.set_write_timeout(pause)).is_err() {
+    if client.set_read_timeout(Some(PAUSE)).and(client.set_write_timeout(Some(PAUSE))).is_err() {
         return;
     }
     let greeting: &[u8] = match fault {
@@ -116,6 +118,10 @@ fn serve(mut client: TcpStream, fault: Fault, ending: &AtomicBool) {
             _ => client.read(&mut buffer),
         };
         match outcome {
+            // On a jump host the client's way to us stays open as long as we keep it open.
+            Ok(0) if matches!(fault, Fault::SilentBeforeBanner | Fault::SilentAfterBanner) => {
+                thread::sleep(PAUSE)
+            }
             Ok(0) => return,
             Ok(_) => {}
             Err(error)
