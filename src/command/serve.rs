@@ -28,7 +28,8 @@ pub(super) struct Flags {
     /// Scrapes at once; 0 for any number
     #[arg(long = "web.max-requests", value_name = "N", default_value_t = 100)]
     max_requests: usize,
-    /// Listings under way at once
+    /// Listings under way at once of nodes that answered last time, as many of those never listed, and as many of those
+    /// that hung
     #[arg(long = "probe.max-concurrent", value_name = "N", default_value_t = 64)]
     max_concurrent: usize,
 }

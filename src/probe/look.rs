@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::failure::{Failure, Reason};
-use super::ssh::{Job, Phases, Ran, Sessions};
+use super::ssh::{Job, Lane, Phases, Ran, Sessions};
 use crate::inventory::Target;
 use crate::listing::{FailCode, ListingError, Parser, Record, Request};
 use crate::report::{Builder, Report};
@@ -70,7 +70,7 @@ impl Reading {
 }
 
 /// Looks at a target once.
-pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>) -> Look {
+pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>, lane: Lane) -> Look {
     let nonce = match getrandom::u64() {
         Ok(number) => format!("{number:016x}"),
         Err(error) => {
@@ -82,7 +82,7 @@ pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>) -> Look {
     let input = request.script();
     let command = request.command(&target.connection.shell, &nonce);
     let reading = Arc::new(Mutex::new(None));
-    let job = Job { command: &command, input: &input, limit: target.probe_timeout };
+    let job = Job { command: &command, input: &input, limit: target.probe_timeout, lane };
     let (phases, ran) = sessions
         .run(&target.connection, &job, || {
             *reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(Reading::new(target, &nonce));

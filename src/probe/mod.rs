@@ -24,7 +24,7 @@ pub use self::history::History;
 pub(crate) use self::look::request;
 use self::look::{Look, look};
 use self::runtime_dir::RuntimeDir;
-use self::ssh::{Phases, Sessions};
+use self::ssh::{Lane, Phases, Sessions};
 use crate::inventory::{Inventory, Target};
 use crate::report::Report;
 
@@ -112,7 +112,8 @@ impl Scope {
 }
 
 impl Prober {
-    /// A prober of an inventory, with at most `max_concurrent` listings under way at once.
+    /// A prober of an inventory. At most `max_concurrent` listings of targets that answered last time are under way at
+    /// once, as many of those that were never listed, and as many of those that hung; see [`Lane`].
     pub fn new(inventory: Inventory, dir: RuntimeDir, max_concurrent: usize) -> Self {
         let shared = Shared {
             sessions: Sessions::new(dir, max_concurrent),
@@ -233,12 +234,13 @@ impl Prober {
         }
         let (sender, receiver) = watch::channel(());
         state.in_flight = Some(receiver.clone());
+        let lane = state.lane();
         drop(state);
         let (shared, slot) = (self.shared.clone(), slot.clone());
         self.shared.probes.spawn(async move {
             let probe = InFlight { slot, _running: sender };
             let found = tokio::select! {
-                found = look(&shared.sessions, &probe.slot.target) => Some(found),
+                found = look(&shared.sessions, &probe.slot.target, lane) => Some(found),
                 () = shared.stop.cancelled() => None,
             };
             probe.slot.settle(found);
@@ -323,6 +325,18 @@ impl Slot {
                 hours.unsigned_abs(),
                 if hours < 0 { "behind" } else { "ahead of" }
             );
+        }
+    }
+}
+
+impl State {
+    /// Whom the next probe may keep waiting.
+    fn lane(&self) -> Lane {
+        let reason = self.last.as_ref().and_then(|last| Some(last.failure.as_ref()?.reason));
+        match reason {
+            Some(Reason::Timeout | Reason::Connect) => Lane::Failing,
+            _ if self.report.is_none() => Lane::Untried,
+            _ => Lane::Proven,
         }
     }
 }

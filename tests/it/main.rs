@@ -7,6 +7,7 @@ mod browser;
 mod by_hand;
 mod descendants;
 mod failures;
+mod hanging;
 mod http;
 mod listening;
 mod logins;
