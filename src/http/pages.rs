@@ -130,6 +130,8 @@ pub(super) async fn probe_now(
         }
         Some(_) => return reply::line(StatusCode::NOT_FOUND, "the hub has no such node: see its page"),
     };
+    // Who presses it has perhaps just allowed our key.
+    prober.lift_hold_offs(&scope);
     prober.probe(&scope, Some(PATIENCE)).await;
     let mut reply = reply::line(StatusCode::SEE_OTHER, "probed: see the hub's page");
     // Encoded, it is ASCII.

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::failure::{Failure, Reason};
 use super::ssh::{Job, Lane, Phases, Ran, Sessions};
@@ -69,8 +70,13 @@ impl Reading {
     }
 }
 
-/// Looks at a target once.
-pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>, lane: Lane) -> Look {
+/// Looks at a target once, over no session from before `login_after`.
+pub(super) async fn look(
+    sessions: &Sessions,
+    target: &Arc<Target>,
+    login_after: Option<Instant>,
+    lane: Lane,
+) -> Look {
     let nonce = match getrandom::u64() {
         Ok(number) => format!("{number:016x}"),
         Err(error) => {
@@ -82,7 +88,7 @@ pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>, lane: Lane) 
     let input = request.script();
     let command = request.command(&target.connection.shell, &nonce);
     let reading = Arc::new(Mutex::new(None));
-    let job = Job { command: &command, input: &input, limit: target.probe_timeout, lane };
+    let job = Job { command: &command, input: &input, limit: target.probe_timeout, login_after, lane };
     let (phases, ran) = sessions
         .run(&target.connection, &job, || {
             *reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(Reading::new(target, &nonce));

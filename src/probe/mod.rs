@@ -7,6 +7,7 @@
 pub mod failure;
 mod history;
 mod look;
+mod renewal;
 pub mod runtime_dir;
 pub mod ssh;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +25,7 @@ use self::failure::{Failure, Reason};
 pub use self::history::History;
 pub(crate) use self::look::request;
 use self::look::{Look, look};
+use self::renewal::{asks_the_same, may_depend_on_login, sees_the_same};
 use self::runtime_dir::RuntimeDir;
 use self::ssh::{Lane, Phases, Sessions};
 use crate::inventory::{Inventory, Target};
@@ -86,6 +89,9 @@ struct State {
     report: Option<Arc<Report>>,
     last: Option<Attempt>,
     history: History,
+    /// A session whose login is from before this is not to be used: a failure, or a target as it was before a reload,
+    /// may be due to what the login gave, as groups and the forced command.
+    login_after: Option<Instant>,
     /// Closed when the probe in flight ends.
     in_flight: Option<watch::Receiver<()>>,
 }
@@ -126,7 +132,8 @@ impl Prober {
     }
 
     /// Puts another inventory in force. What is known of targets that are in both is kept, and so are the
-    /// sessions of their nodes.
+    /// sessions of their nodes, but a target that is new, or is asked for otherwise than before, is probed by a new
+    /// login. Nodes that are left alone after refused logins are tried again.
     pub fn replace(&self, inventory: Inventory) {
         let old = self.table();
         let slots = inventory
@@ -136,9 +143,15 @@ impl Prober {
                 let slot = match old.slots.get(&key) {
                     Some(slot) if slot.target == *target => slot.clone(),
                     Some(slot) if sees_the_same(&slot.target, target) => {
+                        if !asks_the_same(&slot.target, target) {
+                            slot.state().login_after = Some(Instant::now());
+                        }
                         Arc::new(Slot { target: target.clone(), state: slot.state.clone() })
                     }
-                    _ => Arc::new(Slot { target: target.clone(), state: Arc::default() }),
+                    _ => {
+                        let state = State { login_after: Some(Instant::now()), ..State::default() };
+                        Arc::new(Slot { target: target.clone(), state: Arc::new(Mutex::new(state)) })
+                    }
                 };
                 (key, slot)
             })
@@ -147,6 +160,14 @@ impl Prober {
         self.shared.sessions.keep_only(&wanted);
         let table = Arc::new(Table { slots, inventory });
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+        self.lift_hold_offs(&Scope::All);
+    }
+
+    /// Has the nodes meant tried again at the next probe, also those that are left alone after refused logins.
+    pub fn lift_hold_offs(&self, scope: &Scope) {
+        for slot in self.slots(scope) {
+            self.shared.sessions.lift_hold_off(&slot.target.connection);
+        }
     }
 
     /// The inventory in force.
@@ -234,13 +255,13 @@ impl Prober {
         }
         let (sender, receiver) = watch::channel(());
         state.in_flight = Some(receiver.clone());
-        let lane = state.lane();
+        let (login_after, lane) = (state.login_after, state.lane());
         drop(state);
         let (shared, slot) = (self.shared.clone(), slot.clone());
         self.shared.probes.spawn(async move {
             let probe = InFlight { slot, _running: sender };
             let found = tokio::select! {
-                found = look(&shared.sessions, &probe.slot.target, lane) => Some(found),
+                found = look(&shared.sessions, &probe.slot.target, login_after, lane) => Some(found),
                 () = shared.stop.cancelled() => None,
             };
             probe.slot.settle(found);
@@ -276,6 +297,9 @@ impl Slot {
         let mut state = self.state();
         state.in_flight = None;
         let Some(Look { phases, report, failure }) = found else { return };
+        if failure.as_ref().is_some_and(|failure| may_depend_on_login(failure.reason)) {
+            state.login_after = Some(Instant::now());
+        }
         self.log(&state, report.as_ref(), failure.as_ref());
         if let Some(report) = report {
             state.report = Some(Arc::new(report));
@@ -341,32 +365,10 @@ impl State {
     }
 }
 
-/// Whether a report of one target still says something true of the other: where it is taken and how its
-/// stamps are read must be the same, while limits and time limits may differ.
-fn sees_the_same(old: &Target, new: &Target) -> bool {
-    old.connection.to_string() == new.connection.to_string()
-        // Behind another jump host, or by another ssh configuration, the same name can be another machine.
-        && old.connection.gateway == new.connection.gateway
-        && old.connection.ssh_config == new.connection.ssh_config
-        && old.root == new.root
-        && old.timezone == new.timezone
-        && old.expected == new.expected
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::samples::target;
-
-    #[test]
-    fn report_of_another_machine_is_not_kept() {
-        let old = target();
-        let mut new = old.clone();
-        new.probe_timeout *= 2;
-        assert!(sees_the_same(&old, &new));
-        new.connection.gateway = Some("GW".into());
-        assert!(!sees_the_same(&old, &new), "the same address behind a jump host");
-    }
 
     #[test]
     fn probe_that_panics_fails_and_lets_others_follow() {

@@ -17,6 +17,7 @@ mod pages;
 mod prometheus;
 mod protection;
 mod reload;
+mod repairs;
 mod replies;
 mod restarts;
 mod scrape;

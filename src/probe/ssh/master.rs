@@ -37,6 +37,7 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Master {
     session: Session,
+    begun: Instant,
     ended: watch::Receiver<bool>,
     /// Dropped with us, which tells the keeper to end the process.
     _wanted: oneshot::Sender<()>,
@@ -83,6 +84,7 @@ impl Master {
         tasks: &TaskTracker,
         watchdog: &Arc<Watchdog>,
     ) -> Result<Self, ConnectError> {
+        let begun = Instant::now();
         let mut child = start(connection, &socket, watchdog).map_err(|error| ConnectError::Ended {
             failure: Failure::new(Reason::Internal, format!("cannot start ssh: {error}")),
             busy: false,
@@ -121,13 +123,18 @@ impl Master {
             // ssh binds under another name and renames: once the name is there, it listens.
             if socket.exists() {
                 let session = Session::resume_mux(socket.into_boxed_path(), None);
-                return Ok(Self { session, ended, _wanted: wanted });
+                return Ok(Self { session, begun, ended, _wanted: wanted });
             }
             if Instant::now() >= deadline {
                 return Err(ConnectError::Late);
             }
             pause = (pause * 3 / 2).min(Duration::from_millis(50));
         }
+    }
+
+    /// When its login began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// Whether the process has ended.

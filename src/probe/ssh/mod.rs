@@ -84,6 +84,8 @@ pub struct Job<'a> {
     pub input: &'a [u8],
     /// How long all of it may take.
     pub limit: Duration,
+    /// A session from before this is not to be used: what it was given at its login may be out of date.
+    pub login_after: Option<Instant>,
     /// Whom it may keep waiting.
     pub lane: Lane,
 }
@@ -125,7 +127,7 @@ impl Sessions {
                 node.listings.enter_alone().await
             };
             let Some(turn) = turn else { return (phases, Err(stopping())) };
-            let (spent, login) = self.login(&node, connection, left).await;
+            let (spent, login) = self.login(&node, connection, job.login_after, left).await;
             phases.connect += spent;
             left = left.saturating_sub(spent);
             let (master, kept) = match login {
@@ -187,9 +189,17 @@ impl Sessions {
         self.nodes().retain(|connection, _| wanted.contains(connection));
     }
 
+    /// Lets a node be tried again that was left alone after refused logins. If it refuses again, it is left alone for
+    /// twice as long as before.
+    pub fn lift_hold_off(&self, connection: &Connection) {
+        if let Some(node) = self.nodes().get(connection) {
+            node.state().lift_hold_off();
+        }
+    }
+
     /// How many sessions are up.
     pub fn live(&self) -> usize {
-        self.nodes().values().filter(|node| node.session().is_some()).count()
+        self.nodes().values().filter(|node| node.session(None).is_some()).count()
     }
 
     /// Ends every session and waits until their processes are gone.
@@ -214,20 +224,22 @@ impl Sessions {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The node's session, made if there is none, with the time that connecting took (waiting for a turn is
-    /// not counted: a node must not fail because others are slow) and whether it was kept from before.
+    /// The node's session, made if there is none from after `login_after`, with the time that connecting took
+    /// (waiting for a turn is not counted: a node must not fail because others are slow) and whether it was kept
+    /// from before. While it is made, those who are content with the one before go on with that.
     async fn login(
         &self,
         node: &Node,
         connection: &Connection,
+        login_after: Option<Instant>,
         left: Duration,
     ) -> (Duration, Result<(Arc<Master>, bool), Failure>) {
         let asked = Instant::now();
-        if let Some(master) = node.session() {
+        if let Some(master) = node.session(login_after) {
             return (Duration::ZERO, Ok((master, true)));
         }
         let _one_at_a_time = node.login.lock().await;
-        if let Some(master) = node.session() {
+        if let Some(master) = node.session(login_after) {
             return (Duration::ZERO, Ok((master, true)));
         }
         let lane = match node.state().before_login(asked) {

@@ -31,7 +31,7 @@ pub(super) struct Node {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// The session in use.
+    /// The session in use. One that another took the place of ends with its last listing.
     master: Option<Arc<Master>>,
     /// Whether the last login succeeded; `None` before the first.
     succeeded: Option<bool>,
@@ -60,9 +60,12 @@ impl Node {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session, if it is up.
-    pub(super) fn session(&self) -> Option<Arc<Master>> {
-        self.state().master.as_ref().filter(|master| !master.has_ended()).cloned()
+    /// The session, if it is up and its login began after this.
+    pub(super) fn session(&self, login_after: Option<Instant>) -> Option<Arc<Master>> {
+        let is_wanted = |master: &&Arc<Master>| {
+            !master.has_ended() && login_after.is_none_or(|after| master.begun() > after)
+        };
+        self.state().master.as_ref().filter(is_wanted).cloned()
     }
 
     /// Lets go of a session that is of no more use; it ends when its last user is done.
@@ -97,6 +100,13 @@ impl State {
             Some(true) => Lane::Proven,
             Some(false) => Lane::Failing,
         })
+    }
+
+    /// Lets the next login come at once. If it is refused, the node is left alone for twice as long as before.
+    pub(super) fn lift_hold_off(&mut self) {
+        if let Some(hold_off) = &mut self.hold_off {
+            hold_off.until = Instant::now();
+        }
     }
 
     /// Keeps the outcome of a login.
