@@ -12,6 +12,8 @@ pub mod listing;
 pub mod report;
 pub mod verdict;
 
+pub mod advice;
+
 pub mod alertmanager;
 pub mod human;
 pub mod metrics;

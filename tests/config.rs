@@ -91,7 +91,7 @@ fn every_accepted_config_amounts_to_what_is_expected() {
     assert!(!fixtures.is_empty());
     for fixture in &fixtures {
         let expected = fs::read_to_string(&fixture.expected).unwrap();
-        let text = config::check_text(&load(&fixture.files));
+        let text = config::check_text(&load(&fixture.files), &[]);
         assert_eq!(fixture.shortened(&text), expected, "{}", fixture.name);
     }
 }

@@ -128,7 +128,7 @@ fn no_listing_says_what_the_node_said_instead() {
     // The listing of somebody else's request.
     assert!(said(BEGIN.replace("ab12", "ab13").as_bytes()).is_some());
     let error = read(&[unavailable.as_bytes()]).1.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("the node printed no listing but \"{unavailable}\";")), "{error}");
+    assert_eq!(error, format!("the node printed no listing but \"{unavailable}\""));
 }
 
 #[test]

@@ -311,7 +311,7 @@ fn encode_failures(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> 
         sighting.last.iter().flat_map(move |last| {
             Reason::ALL.into_iter().map(move |reason| {
                 let Labels([hub, node]) = labels(sighting);
-                let is_it = last.failure.as_ref().is_some_and(|failure| failure.reason == reason);
+                let is_it = last.failure.as_ref().is_some_and(|failure| failure.reason() == reason);
                 (Labels([hub, node, ("reason", reason.as_str())]), is_it.into())
             })
         })

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::inventory::{Hub, Inventory, Repo, Target};
-use crate::probe::failure::{Failure, Reason};
+use crate::probe::failure::{Cause, Words};
 use crate::probe::ssh::Phases;
 use crate::probe::{Attempt, Sighting};
 use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
@@ -41,12 +41,12 @@ fn answered(target: &Target, report: Report) -> Sighting {
     Sighting { target: Arc::new(target.clone()), report: Some(Arc::new(report)), last: Some(attempt(None)) }
 }
 
-fn attempt(failure: Option<Failure>) -> Attempt {
+fn attempt(failure: Option<Cause>) -> Attempt {
     Attempt { ended: Timestamp::UNIX_EPOCH, failure, phases: Phases::default() }
 }
 
 fn unanswered(target: &Target) -> Sighting {
-    let refused = Failure::new(Reason::Connect, "Connection refused <&>");
+    let refused = Cause::NoConnection(Words::new("Connection refused <&>"));
     Sighting { target: Arc::new(target.clone()), report: None, last: Some(attempt(Some(refused))) }
 }
 
@@ -122,7 +122,7 @@ fn hubs_come_worst_first_with_why_and_what_to_type() {
 #[test]
 fn node_that_was_read_in_part_is_not_called_unseen() {
     let closed = Report { unreadable: 2, ..report([("svn/env", healthy())]) };
-    let denied = attempt(Some(Failure::new(Reason::Permission, "2 directories may not be read")));
+    let denied = attempt(Some(Cause::Unreadable { count: 2, root: "/data".into() }));
     let sighting = Sighting { last: Some(denied), ..answered(&on("A", "N1"), closed) };
     let page = front_of(&[sighting, unanswered(&on("A", "N2"))]);
     assert!(

@@ -6,6 +6,7 @@
 
 pub mod failure;
 mod history;
+pub(crate) mod local_files;
 mod look;
 pub mod runtime_dir;
 pub mod ssh;
@@ -19,12 +20,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::failure::{Failure, Reason};
+use self::failure::{Cause, Internal};
 pub use self::history::History;
 pub(crate) use self::look::request;
 use self::look::{Look, look};
 use self::runtime_dir::RuntimeDir;
 use self::ssh::{Phases, Sessions};
+use crate::advice;
 use crate::inventory::{Inventory, Target};
 use crate::report::Report;
 
@@ -45,7 +47,7 @@ pub struct Attempt {
     /// When it ended.
     pub ended: Timestamp,
     /// Why there is no complete listing; `None` when there is one.
-    pub failure: Option<Failure>,
+    pub failure: Option<Cause>,
     /// How long its phases took.
     pub phases: Phases,
 }
@@ -257,7 +259,7 @@ struct InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let failure = Failure::new(Reason::Internal, "the exporter panicked, its log says where");
+            let failure = Cause::Internal(Internal::Panicked);
             let phases = Phases::default();
             self.slot.settle(Some(Look { phases, report: None, failure: Some(failure) }));
         }
@@ -284,18 +286,19 @@ impl Slot {
     }
 
     /// Says what has changed since the last probe; what has not is said at debug only.
-    fn log(&self, before: &State, report: Option<&Report>, failure: Option<&Failure>) {
+    fn log(&self, before: &State, report: Option<&Report>, failure: Option<&Cause>) {
         let (hub, node) = (self.target.hub.as_str(), self.target.node.as_str());
         let failed_before = before.last.as_ref().and_then(|last| last.failure.as_ref());
         match (failure, failed_before) {
-            (Some(now), Some(before)) if now.reason == before.reason => {
-                tracing::debug!(hub, node, reason = %now.reason, "probe failed again: {now}");
+            (Some(now), Some(before)) if now.reason() == before.reason() => {
+                tracing::debug!(hub, node, reason = %now.reason(), "probe failed again: {now}");
             }
             (Some(now), _) => {
-                let advice = now.advice(&self.target);
+                let advice = advice::of_cause(now, &self.target);
                 // Some of ssh's words end in a full stop.
-                let detail = now.detail.trim_end_matches('.');
-                tracing::warn!(hub, node, reason = %now.reason, "probe failed: {detail}; to do: {advice}");
+                let words = now.to_string();
+                let words = words.trim_end_matches('.');
+                tracing::warn!(hub, node, reason = %now.reason(), "probe failed: {words}; to do: {advice}");
             }
             (None, Some(_)) => tracing::info!(hub, node, "probe succeeds again"),
             (None, None) => tracing::debug!(hub, node, "probe succeeded"),
@@ -368,6 +371,6 @@ mod tests {
         let state = slot.state();
         assert!(state.in_flight.is_none());
         let failure = state.last.as_ref().and_then(|last| last.failure.as_ref());
-        assert_eq!(failure.map(|failure| failure.reason), Some(Reason::Internal));
+        assert_eq!(failure, Some(&Cause::Internal(Internal::Panicked)));
     }
 }

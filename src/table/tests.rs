@@ -30,7 +30,7 @@ fn seen(target: &Target, report: &Report, failure: Option<Failure>) -> NodeView 
 
 fn timeout() -> Failure {
     Failure {
-        reason: "timeout".into(),
+        reason: crate::probe::failure::Reason::Timeout,
         message: "no answer within 2s\nfrom H1".into(),
         advice: Some("try `ssh H1`, or raise `timeout`".into()),
     }

@@ -13,7 +13,7 @@ use crate::human::Limit;
 use crate::inventory::{Hub, Limits, Repo, Target};
 use crate::probe::failure;
 use crate::report::{Report, Tarball};
-use crate::verdict::{Note, RepoVerdict, Status, Tally, Verdict};
+use crate::verdict::{Concern, Note, RepoVerdict, Status, Tally, Verdict};
 
 /// What one look at some or all hubs gave.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -122,7 +122,7 @@ pub struct NodeView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// The value of the `reason` label.
-    pub reason: String,
+    pub reason: failure::Reason,
     /// What happened, in words.
     pub message: String,
     /// What to do about it; `null` when there is no advice.
@@ -158,7 +158,7 @@ impl NodeView {
 
     /// Whether the last probe read what it was allowed to read, and that was not all.
     pub fn is_seen_in_part(&self) -> bool {
-        let denied = failure::Reason::Permission.as_str();
+        let denied = failure::Reason::Permission;
         let is_denied = self.failure.as_ref().is_some_and(|failure| failure.reason == denied);
         is_denied && self.report.as_ref().is_some_and(|report| report.unreadable > 0)
     }
@@ -265,6 +265,9 @@ pub struct RepoView {
     pub status: Status,
     /// The reasons, worst first.
     pub why: Vec<Reason>,
+    /// The first of them as the verdict gave it; none when all is well.
+    #[serde(skip)]
+    pub worst: Option<Concern>,
     /// Whether the newest is excused because it is in transfer.
     pub in_transfer: bool,
     /// Whether the configuration names it.
@@ -337,6 +340,7 @@ impl RepoView {
                     text: concern.to_string(),
                 })
                 .collect(),
+            worst: said.concerns.first().copied(),
             in_transfer: said.in_transfer,
             expected: target.expects(repo),
             newest: found.map(|found| tarball(&found.newest)),

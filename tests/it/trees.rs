@@ -74,7 +74,7 @@ fn unreadable_directory_leaves_a_report_that_claims_nothing_of_what_was_not_seen
         &exporter,
         "permission",
         &[
-            "1 directories or files below",
+            "1 directory or file below",
             "cannot be read, so the listing is not complete",
             "let the login user read",
         ],

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{args, complaint, guard};
 use crate::inventory::Connection;
-use crate::probe::failure::{Failure, Reason};
+use crate::probe::failure::{Cause, Internal, Words};
 
 /// How long a master may take to end when asked, before it is killed.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -64,7 +64,7 @@ pub(super) struct Ran {
 pub(super) enum ConnectError {
     /// `ssh` ended without a login, or could not be started.
     Ended {
-        failure: Failure,
+        failure: Cause,
         /// The node seemed only too busy, so that another try may succeed.
         busy: bool,
     },
@@ -82,7 +82,7 @@ impl Master {
         tasks: &TaskTracker,
     ) -> Result<Self, ConnectError> {
         let mut child = start(connection, &socket).map_err(|error| ConnectError::Ended {
-            failure: Failure::new(Reason::Internal, format!("cannot start ssh: {error}")),
+            failure: Cause::Internal(Internal::Start(Words::new(error.to_string()))),
             busy: false,
         })?;
         let words = Arc::new(Mutex::new(Tail::default()));
@@ -98,7 +98,7 @@ impl Master {
                 _ = ended.changed() => {
                     let words = words.lock().unwrap_or_else(PoisonError::into_inner).text();
                     return Err(ConnectError::Ended {
-                        failure: complaint::failure(&words),
+                        failure: complaint::diagnose(&words),
                         busy: complaint::is_busy(&words),
                     });
                 }

@@ -22,7 +22,7 @@ pub use args::{by_hand, by_hand_asking, by_hand_running};
 
 use self::master::{ConnectError, Master, RunError};
 use crate::inventory::Connection;
-use crate::probe::failure::{Failure, Reason};
+use crate::probe::failure::{Cause, Internal, Words};
 use crate::probe::runtime_dir::RuntimeDir;
 
 /// Logins under way at once. More are slower for each, and a bastion's sshd (MaxStartups) begins to drop them.
@@ -72,7 +72,7 @@ struct Node {
 struct Slot {
     master: Option<Arc<Master>>,
     /// The last login that failed, and when, so that those who waited for it share its outcome.
-    failed: Option<(Instant, Failure)>,
+    failed: Option<(Instant, Cause)>,
     hold_off: Option<HoldOff>,
 }
 
@@ -132,7 +132,7 @@ impl Sessions {
         connection: &Connection,
         job: &Job<'_>,
         mut sink: impl FnMut() -> S,
-    ) -> (Phases, Result<Ran, Failure>) {
+    ) -> (Phases, Result<Ran, Cause>) {
         let mut phases = Phases::default();
         let mut left = job.limit;
         let node = self.node(connection);
@@ -142,7 +142,7 @@ impl Sessions {
             // A node that refused has fewer sessions to give: then it is had alone.
             let turns = if refusals == 0 { 1 } else { LISTINGS_PER_NODE };
             let Ok(turn) = node.listings.acquire_many(turns).await else {
-                return (phases, Err(Failure::new(Reason::Internal, "the exporter is stopping")));
+                return (phases, Err(Cause::Internal(Internal::Stopping)));
             };
             let (spent, login) = self.login(&node, connection, left).await;
             phases.connect += spent;
@@ -152,7 +152,7 @@ impl Sessions {
                 Err(failure) => return (phases, Err(failure)),
             };
             let Ok(_listing) = self.listings.acquire().await else {
-                return (phases, Err(Failure::new(Reason::Internal, "the exporter is stopping")));
+                return (phases, Err(Cause::Internal(Internal::Stopping)));
             };
             let started = Instant::now();
             let run = tokio::time::timeout(left, master.run(job.command, job.input, sink())).await;
@@ -169,7 +169,7 @@ impl Sessions {
                 }
                 Ok(Err(RunError::Lost)) => {
                     node.forget(&master).await;
-                    Failure::new(Reason::Connect, "the connection was lost while listing")
+                    Cause::ConnectionLost
                 }
                 Ok(Err(RunError::Refused(words))) if refusals + 1 < TRIES => {
                     tracing::debug!(node = %connection, "the node refuses one more session: {words}");
@@ -179,18 +179,11 @@ impl Sessions {
                     sleep(REFUSED_PAUSE * refusals).await;
                     continue;
                 }
-                Ok(Err(RunError::Refused(words))) => Failure::new(
-                    Reason::Connect,
-                    format!("the node refuses one more session (MaxSessions of its sshd?): {words}"),
-                ),
+                Ok(Err(RunError::Refused(words))) => Cause::SessionRefused(Words::new(words)),
                 Err(_) => {
                     // The link may be dead: the next probe starts afresh, while others finish on this one.
                     node.forget(&master).await;
-                    let limit = job.limit.as_secs_f64();
-                    Failure::new(
-                        Reason::Timeout,
-                        format!("no complete listing within {limit} s (`probe_timeout`)"),
-                    )
+                    Cause::ListingLate { limit: job.limit }
                 }
             };
             return (phases, Err(failure));
@@ -244,7 +237,7 @@ impl Sessions {
         node: &Node,
         connection: &Connection,
         left: Duration,
-    ) -> (Duration, Result<(Arc<Master>, bool), Failure>) {
+    ) -> (Duration, Result<(Arc<Master>, bool), Cause>) {
         let asked = Instant::now();
         let mut slot = node.master.lock().await;
         if let Some(master) = &slot.master {
@@ -261,16 +254,12 @@ impl Sessions {
         if let (Some(hold_off), Some((_, failure))) = (&slot.hold_off, &slot.failed) {
             let wait = hold_off.until.saturating_duration_since(Instant::now()).as_secs();
             if wait > 0 {
-                let detail = format!(
-                    "{} (left alone for another {wait} s, so that no account is locked out)",
-                    failure.detail
-                );
-                return (Duration::ZERO, Err(Failure::new(Reason::Auth, detail)));
+                return (Duration::ZERO, Err(failure.clone().left_alone(wait)));
             }
         }
         let lane = if node.failing.load(Ordering::Relaxed) { &self.retries } else { &self.logins };
         let Ok(_turn) = lane.acquire().await else {
-            return (Duration::ZERO, Err(Failure::new(Reason::Internal, "the exporter is stopping")));
+            return (Duration::ZERO, Err(Cause::Internal(Internal::Stopping)));
         };
         let started = Instant::now();
         let login = self.try_login(connection, left).await;
@@ -283,7 +272,7 @@ impl Sessions {
             }
             Err(failure) => {
                 let now = Instant::now();
-                slot.hold_off = (failure.reason == Reason::Auth).then(|| {
+                slot.hold_off = matches!(failure, Cause::Denied(_)).then(|| {
                     let step =
                         slot.hold_off.as_ref().map_or(HOLD_OFF, |last| (last.step * 2).min(LONGEST_HOLD_OFF));
                     HoldOff { until: now + step, step }
@@ -294,25 +283,19 @@ impl Sessions {
         }
     }
 
-    async fn try_login(&self, connection: &Connection, left: Duration) -> Result<Arc<Master>, Failure> {
+    async fn try_login(&self, connection: &Connection, left: Duration) -> Result<Arc<Master>, Cause> {
         // A little more than ssh's own limit, so that where ssh can tell what it waited for, it does.
         let limit = (connection.timeout + Duration::from_millis(500)).min(left);
         let deadline = Instant::now() + limit;
-        let late = if limit < connection.timeout {
-            format!("no login within the {:.1} s left of `probe_timeout`", limit.as_secs_f64())
-        } else {
-            format!("no login within {} s (`timeout`)", connection.timeout.as_secs_f64())
-        };
+        let cut = limit < connection.timeout;
+        let late = Cause::LoginLate { limit: limit.min(connection.timeout), cut };
         let mut tries = 1;
         loop {
             let number = self.next_socket.fetch_add(1, Ordering::Relaxed);
             let socket = self.dir.path().join(number.to_string());
             match Master::connect(connection, socket, deadline, &self.keepers).await {
                 Ok(master) => return Ok(Arc::new(master)),
-                Err(ConnectError::Late) => {
-                    let detail = format!("{late}, the key exchange included");
-                    return Err(Failure::new(Reason::Timeout, detail));
-                }
+                Err(ConnectError::Late) => return Err(late),
                 Err(ConnectError::Ended { failure, busy: true }) if tries < TRIES => {
                     let pause = Duration::from_millis(100 + jitter() % 400) * tries;
                     if Instant::now() + pause >= deadline {
