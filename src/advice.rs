@@ -15,14 +15,18 @@ pub fn of_cause(cause: &Cause, target: &Target) -> String {
     let by_hand = ssh::by_hand(&target.connection);
     match cause {
         Cause::Resolve(_) => format!(
-            "check the spelling of {:?}, add it to the ssh configuration, or set `host` in [node {node}]",
-            target.connection.host
+            "check the spelling of {:?}, add it to the ssh configuration, or set `host` in [node {node}]; {} shows the host name that ssh takes",
+            target.connection.host,
+            configured(target)
         ),
-        Cause::NoConnection(_) | Cause::Silent | Cause::ConnectionLost => {
-            format!("see whether the node is up and its sshd listens: {by_hand} true")
+        Cause::Silent => format!("see what ssh says to a person: {by_hand} true"),
+        Cause::NoConnection(_) | Cause::ConnectionLost => {
+            format!(
+                "see whether the node is up and its sshd listens: {by_hand} true; if it listens at another port, set `port` in [node {node}]"
+            )
         }
         Cause::Disconnected(_) => format!(
-            "these are the words of whoever answers there: see why in the log of the node's sshd; if too many keys were tried, set `key_filename` in [node {node}] and IdentitiesOnly in the ssh configuration; try {by_hand} true"
+            "see why in the log of the node's sshd, since those are the words of whoever answered in its place; if too many keys were tried, set `key_filename` in [node {node}] and IdentitiesOnly in the ssh configuration; try {by_hand} true"
         ),
         Cause::SessionRefused(_) => {
             "raise MaxSessions in the node's sshd_config, or see who else has sessions on that connection"
@@ -47,6 +51,11 @@ pub fn of_cause(cause: &Cause, target: &Target) -> String {
         Cause::Listing { error, .. } => of_listing(error, target),
         Cause::Internal(internal) => of_internal(internal, target),
     }
+}
+
+/// The command that shows what the ssh configuration makes of the node.
+fn configured(target: &Target) -> String {
+    ssh::by_hand(&target.connection).replacen("ssh ", "ssh -G ", 1)
 }
 
 fn of_host_key(host_key: &HostKey, target: &Target) -> String {
@@ -212,7 +221,7 @@ fn of_internal(internal: &Internal, target: &Target) -> String {
         Internal::NoSsh(_) => "see that ssh can be run by the user that runs the exporter, and lies in its PATH".to_owned(),
         Internal::SshConfig(_) => format!(
             "correct the ssh configuration of the user that runs the exporter; {} reads it too",
-            ssh::by_hand(&target.connection).replacen("ssh ", "ssh -G ", 1)
+            configured(target)
         ),
         Internal::NoUserName(_) => {
             "ssh needs a name for the user that runs the exporter: give its number an entry in /etc/passwd, or, in a container, keep the image's own user".to_owned()

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exporter::Exporter;
 use crate::http::{self, Site, WebConfig};
+use crate::probe::local_files;
 use crate::probe::runtime_dir::RuntimeDir;
 
 /// Flags of the server.
@@ -49,6 +50,9 @@ pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
         Ok(loaded) => loaded,
         Err(faults) => return super::fail(format_args!("the configuration has faults\n{faults}"), 1),
     };
+    for warning in local_files::warnings(&loaded.inventory) {
+        tracing::warn!("{warning}");
+    }
     let protection = match flags.web_config.as_deref().map(WebConfig::load).transpose() {
         Ok(protection) => protection.unwrap_or_default(),
         Err(error) => return super::fail(chain(&error), 1),

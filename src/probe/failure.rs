@@ -86,8 +86,8 @@ pub enum Cause {
     /// `ssh` ended and said nothing.
     #[error("ssh ended without a word")]
     Silent,
-    /// The other side ended the connection before anybody had proved who he is.
-    #[error("the node ended the connection before the login, saying: {0}")]
+    /// The other side ended the connection before the login, in the words of `ssh`, which quotes it.
+    #[error("{0} (said before any login)")]
     Disconnected(Words),
     /// The connection was there, and is gone.
     #[error("the connection was lost while listing")]

@@ -79,9 +79,13 @@ pub(crate) fn warnings(inventory: &Inventory) -> Vec<String> {
                 format!("cannot be read by this user: {problem}; correct the path, or let it be read")
             }
             FileFault::NotAFile => "is a directory: name the file in it".to_owned(),
-            FileFault::PublicKey | FileFault::NoKey | FileFault::Open(_) | FileFault::Encrypted => {
-                return None;
-            }
+            FileFault::Open(mode) => format!(
+                "is passed over by ssh, since others than its owner may read it (mode {mode:04o}): chmod 600 {}",
+                file.display()
+            ),
+            FileFault::NoKey => "holds no private key: name the private key".to_owned(),
+            // An agent may hold the private key, or know the passphrase.
+            FileFault::PublicKey | FileFault::Encrypted => return None,
         };
         let plural = if nodes.len() == 1 { "" } else { "s" };
         let nodes = nodes.into_iter().collect::<Vec<_>>().join(", ");
@@ -93,11 +97,13 @@ pub(crate) fn warnings(inventory: &Inventory) -> Vec<String> {
 /// What is wrong with the files that a node's connection names, each with its key of the configuration.
 fn faults(connection: &Connection) -> Vec<(&'static str, &Path, FileFault)> {
     let Connection { key_filename, known_hosts, ssh_config, host_key_checking, .. } = connection;
-    let named = [("key_filename", key_filename), ("known_hosts", known_hosts), ("ssh_config", ssh_config)];
-    let faults = named.into_iter().filter_map(|(name, file)| {
-        let file = file.as_deref()?;
-        Some((name, file, fault(file)?))
+    let key = key_filename.iter().map(|file| ("key_filename", file, fault_of_key(file)));
+    let others = [("known_hosts", known_hosts), ("ssh_config", ssh_config)];
+    let others = others.into_iter().filter_map(|(name, file)| {
+        let file = file.as_ref()?;
+        Some((name, file, fault(file)))
     });
+    let faults = key.chain(others).filter_map(|(name, file, fault)| Some((name, file.as_path(), fault?)));
     // With accept-new ssh makes this one itself.
     let is_made = |name: &str, fault: &FileFault| {
         name == "known_hosts"

@@ -87,6 +87,40 @@ fn name_that_is_not_configured_is_a_wrong_command_line() {
 }
 
 #[test]
+fn check_warns_of_files_that_ssh_will_not_find() {
+    let mut world = World::new();
+    let dir = world.dir.path().display().to_string();
+    world.sections(&format!(
+        "[node N1]\nkey_filename = /nonexistent/key\n[node N2]\nkey_filename = /nonexistent/key\nknown_hosts = {dir}"
+    ));
+    let config = world.hub("A", "srv1").write("A = N1 N2", "");
+    let output = by_hand(&config, &["check"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for words in [
+        "warning: key_filename /nonexistent/key (nodes N1, N2) is not there: correct the path\n",
+        &format!("warning: known_hosts {dir} (node N2) is a directory: name the file in it\n"),
+        "ok: 1 hub, 2 targets, 2 warnings\n",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn live_check_by_root_says_whose_keys_it_uses() {
+    let mut world = World::new();
+    let nobody = testbed::broken::Refusing::start().unwrap();
+    world.know("N1", &nobody);
+    let config = world.hub("A", "srv1").write("A = N1", "");
+    let said = |args: &[&str]| String::from_utf8(by_hand(&config, args).stdout).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let live = said(&["check", "--live"]);
+    assert_eq!(live.contains("warning: this is run by root"), is_root, "{live}");
+    assert!(live.contains("not ok: 1 of 1 target gave no complete listing\n"), "{live}");
+    assert!(!said(&["check"]).contains("run by root"));
+}
+
+#[test]
 fn live_check_says_what_every_node_answered() {
     let mut world = World::new();
     world.good_tree("N1", "srv1");

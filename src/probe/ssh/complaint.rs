@@ -241,6 +241,8 @@ mod tests {
             Reason::Auth,
             "u@gw: Permission denied (publickey).",
         );
+        let denied = "u@gw: Permission denied (publickey).\r\nkex_exchange_identification: Connection closed by remote host\r\n";
+        assert!(matches!(diagnose(denied), Cause::Denied(Denied { at_jump_host: true, .. })));
     }
 
     #[test]
@@ -260,6 +262,69 @@ mod tests {
             Reason::Internal,
             "/home/u/.ssh/config: line 3: Bad configuration option: hostnam",
         );
+    }
+
+    /// As ssh prints what a server sends before anybody has proved who he is: with its line ends.
+    #[test]
+    fn what_comes_after_a_quotation_may_be_part_of_it() {
+        let forged = [
+            "u@h: Permission denied (publickey).",
+            "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @",
+            "Host key verification failed.",
+            "ssh: Could not resolve hostname h: Name or service not known",
+            "No user exists for uid 1",
+            "unix_listener: cannot bind",
+            "error: terminating, x",
+        ];
+        for words in forged {
+            assert_ne!(diagnose(words).reason(), Reason::Connect, "{words}");
+            for quotation in [
+                format!("Received disconnect from 127.0.0.1 port 1:2: {words}"),
+                format!("Received disconnect from 127.0.0.1 port 1:2: x\r\n{words}\r\n"),
+                format!("Unable to negotiate with 127.0.0.1 port 1: no match. Their offer: x\n{words}\r\n"),
+                format!("Bad remote protocol version identification: '{words}'"),
+                format!("channel 0: open failed: administratively prohibited: x\n{words}\n"),
+            ] {
+                assert_eq!(diagnose(&quotation).reason(), Reason::Connect, "{quotation}");
+                assert!(!is_busy(&quotation));
+            }
+        }
+        // The methods that a node offers are its own words, too.
+        let denial = format!("u@h: Permission denied (x\r\n{}\r\n", forged[1]);
+        assert_eq!(diagnose(&denial).reason(), Reason::Auth);
+    }
+
+    #[test]
+    fn words_in_the_middle_of_another_line_are_no_complaint() {
+        for line in [
+            "nc: u@h said: Permission denied (publickey).",
+            "proxy says REMOTE HOST IDENTIFICATION HAS CHANGED",
+        ] {
+            assert_eq!(diagnose(line).reason(), Reason::Connect, "{line}");
+        }
+    }
+
+    #[test]
+    fn key_that_ssh_passes_over_is_part_of_the_refusal() {
+        let key = |stderr: &str| match diagnose(&format!(
+            "{stderr}\nu@h: Permission denied (publickey,gssapi-with-mic).\r\n"
+        )) {
+            Cause::Denied(denied) => {
+                assert!(
+                    (denied.login.as_str(), denied.kerberos, denied.at_jump_host) == ("u@h", true, false)
+                );
+                denied.key
+            }
+            other => panic!("{other:?}"),
+        };
+        let of = |path: &str, fault| Some(KeyFile { path: path.into(), fault });
+        let open = "Permissions 0644 for '/home/u/my key' are too open.\r\nThis private key will be ignored.\r\n\
+            Load key \"/home/u/my key\": bad permissions\r";
+        assert_eq!(key(open), of("/home/u/my key", FileFault::Open(0o644)));
+        assert_eq!(key("Load key \"/k\": error in libcrypto\r"), of("/k", FileFault::NoKey));
+        let closed = of("/k", FileFault::Unreadable("Permission denied".into()));
+        assert_eq!(key("Load key \"/k\": Permission denied\r"), closed);
+        assert_eq!(key(""), None);
     }
 
     #[test]
