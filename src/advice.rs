@@ -198,7 +198,7 @@ fn of_refusal(code: FailCode, target: &Target) -> String {
             format!("see whether {root} is there on the node; if it lies elsewhere, correct {}", values("or"))
         }
         FailCode::RootVarUnset => format!(
-            "set `scm_fold` in [node {node}] to the directory that holds backup/, since {root} begins with the variable"
+            "set `scm_fold` in [node {node}], which gives {root}, to the directory of the node that holds backup/"
         ),
         FailCode::RootNotAbsolute | FailCode::BadRoot => format!(
             "set `scm_fold` in [node {node}], which gives {scm_fold}, to the absolute path of the directory that holds backup/"

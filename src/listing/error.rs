@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::human::Counted;
+
 /// What makes a reply unusable. One variant for each thing that can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListingError {
@@ -27,13 +29,13 @@ pub enum ListingError {
     #[error("{0}")]
     Refused(FailCode),
     /// The reply ended in the middle of a listing.
-    #[error("the listing broke off after {records} records")]
+    #[error("the listing broke off after {}", Counted(*.records, "record"))]
     Truncated {
         /// How many were read until then.
         records: u64,
     },
     /// The node sent another number of records than it counted.
-    #[error("the node counted {declared} records, but {received} arrived")]
+    #[error("the node counted {}, but {received} arrived", Counted(*.declared, "record"))]
     CountMismatch {
         /// What it counted.
         declared: u64,

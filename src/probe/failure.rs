@@ -406,6 +406,9 @@ mod tests {
         let words = |count| Cause::Unreadable { count, root: "/data".into() }.to_string();
         assert!(words(1).starts_with("1 directory or file below /data"), "{}", words(1));
         assert!(words(2).starts_with("2 directories or files below /data"), "{}", words(2));
+        let cut = |records| Cause::listing(ListingError::Truncated { records }).to_string();
+        assert_eq!(cut(1), "the listing broke off after 1 record");
+        assert_eq!(cut(2), "the listing broke off after 2 records");
     }
 
     #[test]

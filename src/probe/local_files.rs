@@ -60,7 +60,12 @@ fn with_key(denied: Denied, connection: &Connection) -> Denied {
         return denied;
     };
     let fault = fault_of_key(path);
-    let key = fault.map(|fault| KeyFile { path: path.clone(), fault }).or(denied.key);
+    // What ssh said of it is of the last login, and may be mended by now.
+    let is_mended = |key: &KeyFile| {
+        key.path == *path && matches!(key.fault, FileFault::Open(_) | FileFault::Unreadable(_))
+    };
+    let of_ssh = denied.key.filter(|key| !is_mended(key));
+    let key = fault.map(|fault| KeyFile { path: path.clone(), fault }).or(of_ssh);
     Denied { key, ..denied }
 }
 

@@ -288,13 +288,15 @@ impl Slot {
     /// Says what has changed since the last probe; what has not is said at debug only.
     fn log(&self, before: &State, report: Option<&Report>, failure: Option<&Cause>) {
         let (hub, node) = (self.target.hub.as_str(), self.target.node.as_str());
+        let advice = |cause| advice::of_cause(cause, &self.target);
         let failed_before = before.last.as_ref().and_then(|last| last.failure.as_ref());
         match (failure, failed_before) {
-            (Some(now), Some(before)) if now.reason() == before.reason() => {
+            // Where there is something else to be done than before, somebody has mended a part of it.
+            (Some(now), Some(before)) if now.reason() == before.reason() && advice(now) == advice(before) => {
                 tracing::debug!(hub, node, reason = %now.reason(), "probe failed again: {now}");
             }
             (Some(now), _) => {
-                let advice = advice::of_cause(now, &self.target);
+                let advice = advice(now);
                 // Some of ssh's words end in a full stop.
                 let words = now.to_string();
                 let words = words.trim_end_matches('.');

@@ -174,6 +174,24 @@ fn key_file_that_is_of_no_use_is_told_instead_of_a_line_for_the_node() {
 }
 
 #[test]
+fn next_thing_to_do_is_logged_when_the_first_is_done() {
+    let mut beside = Beside::new();
+    let options = Options::new(&beside.world.client, beside.login()).authorized_keys("");
+    let _node = node(&mut beside, options, &[]);
+    let key = beside.world.dir.path().join("key");
+    fs::copy(beside.world.client.key(), &key).unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    let exporter = beside.serve(&format!("key_filename = {}", key.display()));
+    assert_bad(&exporter, "auth", &["(mode 0640): chmod 600"]);
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    assert_bad(&exporter, "auth", &["authorized-key BAD"]);
+    // Nothing new is no news.
+    let before = exporter.log().matches("probe failed").count();
+    exporter.text("/metrics").unwrap();
+    assert_eq!(exporter.log().matches("probe failed").count(), before);
+}
+
+#[test]
 fn known_hosts_that_cannot_be_read_are_a_fault_of_ours() {
     let mut beside = Beside::new();
     let options = Options::new(&beside.world.client, beside.login());
