@@ -3,6 +3,8 @@
 //! Log, terminal and page show these words. They are made of facts alone: nothing is asked of a file system here, and no
 //! branch depends on the wording of a message.
 
+use std::path::Path;
+
 use crate::inventory::{HostKeyChecking, Target};
 use crate::listing::{FailCode, ListingError};
 use crate::probe::failure::{Cause, Denied, FileFault, HostKey, Internal, KeyFile};
@@ -83,42 +85,52 @@ fn of_host_key(host_key: &HostKey, target: &Target) -> String {
 
 fn of_denial(denied: &Denied, target: &Target) -> String {
     let (node, connection) = (&target.node, &target.connection);
-    let mut advice = match &denied.key {
-        Some(KeyFile { path, fault: FileFault::Encrypted }) => format!(
-            "our key {0} has a passphrase: load it into the agent of the user that runs the exporter (ssh-add {0}), or take a key without one; if the agent holds it, ",
-            path.display()
-        ),
-        Some(key) => return of_key(key, node),
-        None => String::new(),
-    };
-    if denied.at_jump_host {
+    let mut advice = if denied.at_jump_host {
         let host = connection.gateway.as_deref().unwrap_or("the jump host");
         let account = if denied.login.is_empty() { "our account" } else { &denied.login };
-        advice.push_str(&format!(
-            "it is the jump host that refuses: put our public key itself into authorized_keys of {account} on {host}; user and key for it come from the ssh configuration, not from [node {node}]"
-        ));
+        format!(
+            "it is the jump host that refuses: add our public key itself to authorized_keys of {account} on {host}; user and key for it come from the ssh configuration, not from [node {node}]"
+        )
     } else {
-        let account = match (&connection.user, denied.login.split_once('@')) {
-            (Some(user), _) => format!(
-                "see whether {user}, which is `user` of node {node}, is the account there; if it is, "
-            ),
-            (None, Some((user, _))) => {
-                format!("see whether {user} is the account there, or set `user` in [node {node}]; if it is, ")
+        match &denied.key {
+            Some(KeyFile { fault: FileFault::Encrypted, path }) => {
+                format!("{}; if the agent holds it already, {}", of_encrypted(path), renew(node))
             }
-            (None, None) => String::new(),
-        };
-        advice.push_str(&format!("{account}{}", renew(node)));
-    }
+            Some(key) => return of_key(key, node),
+            None => format!("{}{}", of_account(denied, target), renew(node)),
+        }
+    };
     if denied.kerberos {
         advice.push_str("; with Kerberos, see by klist whether our ticket has expired");
     }
     format!("{advice}; try {} true", ssh::by_hand(connection))
 }
 
-/// How a node's line is made new.
+/// The account may be the wrong one, which the node does not say.
+fn of_account(denied: &Denied, target: &Target) -> String {
+    let node = &target.node;
+    match (&target.connection.user, denied.login.split_once('@')) {
+        (Some(user), _) => {
+            format!("check that {user}, the `user` of node {node}, is the account there; if it is, ")
+        }
+        (None, Some((user, _))) => {
+            format!("check that {user} is the account there, or set `user` in [node {node}]; if it is, ")
+        }
+        (None, None) => String::new(),
+    }
+}
+
+/// How a node gets its line, or a new one.
 fn renew(node: &str) -> String {
     format!(
-        "put the output of `scm-backup-exporter authorized-key {node}` into its ~/.ssh/authorized_keys, in the place of an older line"
+        "add the output of `scm-backup-exporter authorized-key {node}` to its ~/.ssh/authorized_keys, replacing any older line"
+    )
+}
+
+fn of_encrypted(path: &Path) -> String {
+    format!(
+        "our key {0} has a passphrase: load it into the agent of the user that runs the exporter (ssh-add {0}), or use a key without one",
+        path.display()
     )
 }
 
@@ -145,12 +157,12 @@ fn of_key(key: &KeyFile, node: &str) -> String {
         FileFault::NoKey => {
             format!("our key {path} holds no private key: set `key_filename` in [node {node}] to one")
         }
-        FileFault::Open(mode) => format!(
-            "ssh passes over our key {path}, since others than its owner may read it (mode {mode:04o}): chmod 600 {path}"
-        ),
-        FileFault::Encrypted => format!(
-            "our key {path} has a passphrase: load it into the agent of the user that runs the exporter (ssh-add {path}), or take a key without one"
-        ),
+        FileFault::Open(mode) => {
+            format!(
+                "ssh ignores our key {path} because others can read it (mode {mode:04o}): chmod 600 {path}"
+            )
+        }
+        FileFault::Encrypted => of_encrypted(&key.path),
     }
 }
 
@@ -313,11 +325,11 @@ mod tests {
     fn refused_login_names_the_account_and_the_nodes_own_line() {
         let advice = of_cause(&Cause::Denied(denied()), &target());
         assert!(advice.contains("`scm-backup-exporter authorized-key C`"), "{advice}");
-        assert!(advice.starts_with("see whether backup is the account"), "{advice}");
+        assert!(advice.starts_with("check that backup is the account"), "{advice}");
         let mut configured = target();
         configured.connection.user = Some("bakcup".into());
         let advice = of_cause(&Cause::Denied(denied()), &configured);
-        assert!(advice.starts_with("see whether bakcup, which is `user` of node C,"), "{advice}");
+        assert!(advice.starts_with("check that bakcup, the `user` of node C,"), "{advice}");
     }
 
     #[test]
@@ -342,7 +354,7 @@ mod tests {
     #[test]
     fn older_line_is_to_be_made_anew_and_nothing_else() {
         let advice = of_listing(ListingError::OtherVersion { found: "0".into() });
-        assert!(advice.starts_with("put the output of `scm-backup-exporter authorized-key C`"), "{advice}");
+        assert!(advice.starts_with("add the output of `scm-backup-exporter authorized-key C`"), "{advice}");
         assert!(!advice.contains("profile"), "{advice}");
     }
 

@@ -85,7 +85,7 @@ pub(crate) fn warnings(inventory: &Inventory) -> Vec<String> {
             }
             FileFault::NotAFile => "is a directory: name the file in it".to_owned(),
             FileFault::Open(mode) => format!(
-                "is passed over by ssh, since others than its owner may read it (mode {mode:04o}): chmod 600 {}",
+                "is ignored by ssh because others can read it (mode {mode:04o}): chmod 600 {}",
                 file.display()
             ),
             FileFault::NoKey => "holds no private key: name the private key".to_owned(),

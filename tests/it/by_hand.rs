@@ -115,9 +115,13 @@ fn live_check_by_root_says_whose_keys_it_uses() {
     let said = |args: &[&str]| String::from_utf8(by_hand(&config, args).stdout).unwrap();
     let is_root = rustix::process::geteuid().is_root();
     let live = said(&["check", "--live"]);
-    assert_eq!(live.contains("warning: this is run by root"), is_root, "{live}");
+    assert_eq!(
+        live.contains("warning: running as root: this uses root's keys, known_hosts"),
+        is_root,
+        "{live}"
+    );
     assert!(live.contains("not ok: 1 of 1 target gave no complete listing\n"), "{live}");
-    assert!(!said(&["check"]).contains("run by root"));
+    assert!(!said(&["check"]).contains("running as root"));
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn jump_host_that_denies_the_key_is_named() {
         &[
             &format!("{user}@127.0.0.1: Permission denied (publickey"),
             &format!(
-                "it is the jump host that refuses: put our public key itself into authorized_keys of {user}@"
+                "it is the jump host that refuses: add our public key itself to authorized_keys of {user}@"
             ),
         ],
     );

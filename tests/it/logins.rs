@@ -226,7 +226,7 @@ fn wrong_user_is_named_as_what_may_be_wrong() {
     assert_bad(
         &exporter,
         "auth",
-        &["bakcup@127.0.0.1: Permission denied", "see whether bakcup, which is `user` of node BAD"],
+        &["bakcup@127.0.0.1: Permission denied", "check that bakcup, the `user` of node BAD"],
     );
     assert_eq!(failure_of_bad(&exporter).matches("authorized-key BAD").count(), 1);
 }
