@@ -17,6 +17,7 @@ pub mod human;
 pub mod metrics;
 pub mod page;
 pub mod table;
+pub mod text;
 
 pub mod exporter;
 pub mod http;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use scm_backup_exporter::config::{self, Faults, Loaded};
 use scm_backup_exporter::inventory::{Connection, HostKeyChecking, Limits, Repo, Target};
+use scm_backup_exporter::text::is_hidden;
 
 const FIXTURES: &str = "tests/fixtures/config";
 
@@ -320,7 +321,7 @@ fn take_damaged(bytes: &[u8]) {
     if let Err(faults) = parse(&text) {
         let printed = faults.to_string();
         assert_eq!(printed.lines().count(), faults.faults().len(), "one line a fault: {printed}");
-        assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{printed:?}");
+        assert!(!printed.contains(|c: char| is_hidden(c) && c != '\n'), "{printed:?}");
     }
 }
 

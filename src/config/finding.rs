@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::text::Escaped;
+
 /// Where something stands: as much of file, section and key as there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spot {
@@ -57,25 +59,14 @@ impl fmt::Display for Finding {
         let Spot { file, section, key, line, .. } = &self.spot;
         write!(f, "{}: ", file.display())?;
         match (section, key) {
-            (Some(section), Some(key)) => write!(f, "[{}] {}: ", Printed(section), Printed(key))?,
-            (Some(section), None) => write!(f, "[{}]: ", Printed(section))?,
+            (Some(section), Some(key)) => write!(f, "[{}] {}: ", Escaped(section), Escaped(key))?,
+            (Some(section), None) => write!(f, "[{}]: ", Escaped(section))?,
             _ => {}
         }
         if let Some(line) = line {
             write!(f, "line {line}: ")?;
         }
-        write!(f, "{}", Printed(&self.text))
-    }
-}
-
-/// Text on one line, without anything that would move a terminal's cursor.
-struct Printed<'a>(&'a str);
-
-impl fmt::Display for Printed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| {
-            if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") }
-        })
+        write!(f, "{}", Escaped(&self.text))
     }
 }
 

@@ -7,6 +7,7 @@ use super::finding::{Findings, Spot};
 use super::sections::{Headed, Header, Section, Setting};
 use super::tag::Tag;
 use super::value;
+use crate::text::is_hidden;
 
 /// What `[HUB]` says.
 #[derive(Debug, Default)]
@@ -67,7 +68,7 @@ pub(super) fn read(all: &[Headed], first: &Spot, env: Env<'_>, findings: &mut Fi
     };
     let mut roster = Roster { spot: Some(section.spot), ..Roster::default() };
     for setting in section.settings {
-        if setting.key.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        if setting.key.contains(|c: char| c.is_whitespace() || is_hidden(c)) {
             findings.fault(&setting.spot, "a hub's name has no spaces; write it as one word");
             continue;
         }

@@ -5,7 +5,7 @@ use memchr::memchr;
 use super::error::{FailCode, ListingError, Tool};
 use super::fields::{self, Ending, Line};
 use super::{Begin, End, Record};
-use crate::inventory::escape_into;
+use crate::text::escape_into;
 
 const MAGIC: &[u8] = b"scm-backup-listing ";
 

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::inventory::{HostKeyChecking, Target, is_control};
+use crate::inventory::{HostKeyChecking, Target};
 use crate::probe::ssh;
+use crate::text;
 
 /// The closed set of reasons: the values of the `reason` label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -208,13 +209,12 @@ fn has_passphrase(file: &Path) -> bool {
     }
 }
 
-/// Text of foreign origin as one line: control characters are replaced and the length is bounded.
+/// Text of foreign origin as one line of bounded length.
 fn one_line(text: &str) -> String {
     const MOST: usize = 500;
-    let mut line: String =
-        text.trim().chars().map(|c| if is_control(c) { ' ' } else { c }).take(MOST + 1).collect();
-    if line.chars().count() > MOST {
-        line.pop();
+    let mut line = text::one_line(text);
+    if let Some((end, _)) = line.char_indices().nth(MOST) {
+        line.truncate(end);
         line.push('…');
     }
     line

@@ -159,7 +159,7 @@ fn explain(error: &ListingError, ran: &Ran, target: &Target) -> Failure {
 fn log_stderr(target: &Target, ran: &Ran) {
     for line in ran.stderr.lines().filter(|line| !line.trim().is_empty()) {
         let mut words = String::new();
-        crate::inventory::escape_into(&mut words, line.trim().as_bytes());
+        crate::text::escape_into(&mut words, line.trim().as_bytes());
         if target.connection.verbose {
             tracing::info!(hub = target.hub, node = target.node, "the node says: {words}");
         } else {

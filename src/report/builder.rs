@@ -15,8 +15,9 @@ use super::points::share_of;
 use super::sidecar::Says;
 use super::zone_shift::whole_hours;
 use super::{Filesystem, Lock, Rejects, Report};
-use crate::inventory::{Repo, Target, escape_into};
+use crate::inventory::{Repo, Target};
 use crate::listing::{Begin, End, Record};
+use crate::text::escape_into;
 
 /// How many repos of one target are told apart where the configuration does not name them; tarballs of further ones
 /// are rejected.

@@ -9,7 +9,8 @@ use super::points::Points;
 use super::sidecar::{Says, Sidecars};
 use super::stamp::Stamp;
 use super::{RepoSummary, Tarball, Verification};
-use crate::inventory::{Repo, escape_into};
+use crate::inventory::Repo;
+use crate::text::escape_into;
 
 /// One repo of the listing: a few tarballs and sidecars, however many there are.
 #[derive(Debug)]

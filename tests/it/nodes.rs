@@ -109,7 +109,7 @@ fn root_that_is_a_symbolic_link_with_odd_characters_is_walked() {
 
 #[test]
 fn odd_names_end_as_labels_that_every_parser_takes() {
-    let names: [(&[u8], &str); 8] = [
+    let names: [(&[u8], &str); 11] = [
         (b"with space", "with space"),
         (b"it's", "it's"),
         (b"say \"hi\"", r#"say \"hi\""#),
@@ -117,6 +117,9 @@ fn odd_names_end_as_labels_that_every_parser_takes() {
         (b"back\\slash", r"back\\x5cslash"),
         ("größe".as_bytes(), "größe"),
         (b"latin\xe9", r"latin\\xe9"),
+        ("zero\u{200b}width".as_bytes(), r"zero\\xe2\\x80\\x8bwidth"),
+        ("\u{feff}mark".as_bytes(), r"\\xef\\xbb\\xbfmark"),
+        ("tag\u{e0041}".as_bytes(), r"tag\\xf3\\xa0\\x81\\x81"),
         (b"$(reboot) `x` {a=\"b\"} 1 # \x1b[31m", r#"$(reboot) `x` {a=\"b\"} 1 # \\x1b[31m"#),
     ];
     let mut world = World::new();
@@ -156,8 +159,13 @@ fn odd_names_end_as_labels_that_every_parser_takes() {
     let openmetrics = exporter.get_with("/metrics", &accept).unwrap();
     assert!(openmetrics.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     check_openmetrics(&openmetrics.text().unwrap()).unwrap();
-    // No terminal is painted by a name.
-    assert!(!exporter.log().contains('\x1b'));
+    // No terminal is painted by a name, and no page, table or log shows two names alike.
+    let pages = ["/", "/hub/O", "/hub/O?debug=1"].map(|path| exporter.text(path).unwrap());
+    let tables = String::from_utf8(by_hand(&config, &["probe", "O"]).stdout).unwrap();
+    let json = String::from_utf8(by_hand(&config, &["probe", "O", "--output", "json"]).stdout).unwrap();
+    for shown in pages.into_iter().chain([text, tables, json, exporter.log()]) {
+        assert!(!shown.contains(['\x1b', '\u{200b}', '\u{feff}', '\u{e0041}']), "{shown}");
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use scm_backup_exporter::inventory::escape_into;
 use scm_backup_exporter::listing::{Begin, End, ListingError, Parser, Record, Request};
+use scm_backup_exporter::text::escape_into;
 use tempfile::TempDir;
 
 pub(crate) const NONCE: &str = "0123456789abcdef";

@@ -1,10 +1,11 @@
 //! What becomes part of the path of a hub's tarballs on a node.
 
 use super::{Read, quoted};
+use crate::text::is_hidden;
 
 /// The host name of a hub as it stands in paths: one component of a path.
 pub(in crate::config) fn srvnode(text: &str) -> Read<String> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "/$`\\'\"".contains(c);
+    let odd = |c: char| c.is_whitespace() || is_hidden(c) || "/$`\\'\"".contains(c);
     if text.contains(odd) || matches!(text, "." | "..") || text.starts_with(['-', '~']) {
         return Err(format!(
             "{} is not one directory name; write the hub's host name as in the paths",
@@ -42,9 +43,9 @@ pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
             quoted(text)
         ));
     }
-    match rest.chars().find(|c| c.is_control() || matches!(c, '$' | '`')) {
-        Some(c) if c.is_control() => {
-            Err("holds a control character or a line break; write one directory".to_owned())
+    match rest.chars().find(|c| is_hidden(*c) || matches!(c, '$' | '`')) {
+        Some(c) if is_hidden(c) => {
+            Err("holds a control or invisible character; write one directory".to_owned())
         }
         Some(c) => {
             let what = if c == '$' { "a variable" } else { "a backtick" };

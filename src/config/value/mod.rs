@@ -11,6 +11,7 @@ use url::Url;
 
 use super::nearest::nearest;
 use crate::inventory::{HostKeyChecking, Repo};
+use crate::text::is_hidden;
 
 pub(super) use amounts::{age, interval, least, most, ratio, wait};
 pub(super) use folders::{scm_fold, srvnode};
@@ -37,8 +38,8 @@ pub(super) fn yes_or_no(text: &str) -> Read<bool> {
 
 /// A file on this machine.
 pub(super) fn path(text: &str) -> Read<PathBuf> {
-    if text.chars().any(char::is_control) {
-        return Err("holds a control character or a line break; write one path".to_owned());
+    if text.chars().any(is_hidden) {
+        return Err("holds a control or invisible character; write one path".to_owned());
     }
     if !text.starts_with('/') {
         return Err(format!("{} is not an absolute path; start it with `/` or `~/`", quoted(text)));
@@ -72,7 +73,7 @@ pub(super) fn timezone(text: &str) -> Read<TimeZone> {
 
 /// The address of a page.
 pub(super) fn page(text: &str) -> Read<String> {
-    let clean = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    let clean = !text.contains(|c: char| c.is_whitespace() || is_hidden(c));
     Url::parse(text)
         .ok()
         .filter(|url| clean && matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -100,8 +101,7 @@ pub(super) fn repos(text: &str) -> Read<Vec<Repo>> {
 }
 
 fn as_repo(text: &str) -> Option<Repo> {
-    let good =
-        |part: &str| !part.is_empty() && !matches!(part, "." | "..") && !part.contains(char::is_control);
+    let good = |part: &str| !part.is_empty() && !matches!(part, "." | "..") && !part.contains(is_hidden);
     let (kind, name) = text.split_once('/')?;
     (good(kind) && good(name) && !name.contains('/')).then(|| Repo::from_label(text))
 }
@@ -130,7 +130,7 @@ pub(super) fn mail_address(text: &str) -> Read<String> {
 
 /// What a mail server, and Alertmanager before it, takes for an address, less what needs quotes.
 fn email(text: &str) -> Option<String> {
-    let odd = |c: char| c.is_control() || c.is_whitespace() || "\"'`<>()[]\\,;:$|".contains(c);
+    let odd = |c: char| is_hidden(c) || c.is_whitespace() || "\"'`<>()[]\\,;:$|".contains(c);
     let (local, domain) = text.split_once('@')?;
     let good = !local.starts_with('-')
         && local.split('.').all(|part| !part.is_empty())

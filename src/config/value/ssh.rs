@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::{Read, quoted};
+use crate::text::is_hidden;
 
 /// A TCP port.
 pub(in crate::config) fn port(text: &str) -> Read<u16> {
@@ -27,7 +28,7 @@ fn word<'a>(text: &'a str, what: &str) -> Read<&'a str> {
             quoted(text)
         ));
     }
-    match text.chars().find(|c| c.is_whitespace() || c.is_control() || "'\"`$\\;&<>|(){}*?!#".contains(*c)) {
+    match text.chars().find(|c| c.is_whitespace() || is_hidden(*c) || "'\"`$\\;&<>|(){}*?!#".contains(*c)) {
         Some(c) if c.is_whitespace() => Err(format!("{} holds a space; write one {what}", quoted(text))),
         Some(c) => Err(format!(
             "{} holds {}, which is not allowed in a {what}; remove it",

@@ -18,6 +18,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use self::axis::{date_label, date_ticks, days, size_ticks};
 use self::gaps::{Gap, gaps, usual_interval};
 use crate::human::Bytes;
+use crate::text::is_hidden;
 
 /// Width of a plot in pixels.
 pub const WIDTH: u32 = 480;
@@ -272,10 +273,9 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Without the characters that XML does not know even when they are escaped.
+/// Without what is not to be shown, among it the characters that XML does not know even when they are escaped.
 fn printable(text: &str) -> String {
-    let is_unknown = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
-    text.chars().map(|c| if is_unknown(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn escaped(text: &str) -> String {
