@@ -111,11 +111,13 @@ pub enum FailCode {
     NoLister,
     /// The node lists with `stat`, which needs an `awk`, and has none.
     NoAwk,
+    /// A tool that takes no time where all is well hung, and was ended.
+    Stuck,
 }
 
 impl FailCode {
     /// Every code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RootVarUnset,
         Self::RootMissing,
         Self::RootDenied,
@@ -124,6 +126,7 @@ impl FailCode {
         Self::RootNotAllowed,
         Self::NoLister,
         Self::NoAwk,
+        Self::Stuck,
     ];
 
     /// The word used in the script's protocol.
@@ -137,6 +140,7 @@ impl FailCode {
             Self::RootNotAllowed => "root_not_allowed",
             Self::NoLister => "no_lister",
             Self::NoAwk => "no_awk",
+            Self::Stuck => "stuck",
         }
     }
 
@@ -163,6 +167,10 @@ impl fmt::Display for FailCode {
             }
             Self::NoLister => "the node has no usable find: install GNU findutils, or a BusyBox with find, xargs and stat",
             Self::NoAwk => "the node has neither GNU find nor an awk: install one of them",
+            Self::Stuck => {
+                "`find` or `date` on the node failed: it did not answer within seconds, as where the file system that \
+                 it lies on hangs"
+            }
         })
     }
 }

@@ -38,6 +38,7 @@
 //! which is what ends it before a link's target. `denied` and `vanished` count complaints that make a listing
 //! partial; `other` counts those that make it worthless, and `complaint` is the first of them.
 
+mod compact;
 mod error;
 mod fields;
 mod parser;
@@ -111,7 +112,7 @@ pub struct Begin {
     pub method: Method,
     /// Whether the node could read sidecars (has an `awk`).
     pub reads_sidecars: bool,
-    /// Whether the node ends the walk by itself once the time limit is over (has a `timeout` that works).
+    /// Whether the node ends the walk by itself once the time limit is over (has `sleep` and `/proc`).
     pub bounded: bool,
     /// The node's clock, seconds since the epoch.
     pub epoch: i64,

@@ -130,7 +130,7 @@ fn explain(error: &ListingError, ran: &Ran, target: &Target) -> Failure {
             | FailCode::BadRoot => Reason::RootMissing,
             FailCode::RootDenied => Reason::Permission,
             FailCode::RootNotAllowed => Reason::Auth,
-            FailCode::NoLister | FailCode::NoAwk => Reason::RemoteCommand,
+            FailCode::NoLister | FailCode::NoAwk | FailCode::Stuck => Reason::RemoteCommand,
         },
         ListingError::RemoteTool { .. } => Reason::RemoteCommand,
         ListingError::OutOfTime => Reason::Timeout,

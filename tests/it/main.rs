@@ -6,6 +6,7 @@ mod world;
 mod browser;
 mod by_hand;
 mod failures;
+mod hangs;
 mod http;
 mod listening;
 mod logins;

@@ -3,6 +3,7 @@
 
 mod faults;
 mod forced;
+mod hangs;
 mod listings;
 mod node;
 mod refusals;
