@@ -24,9 +24,9 @@
 //!         | "L " PATH "//" [TARGET]                   `last` link; no target: it could not be read
 //!         | "K " SECONDS " " PATH                     LOCKED directory; nothing beneath it is listed
 //!         | "X"                                       a newline in a name or link, passed over
-//! text    = "-"                                       not read: no awk, 64 KiB or more, unreadable
-//!         | LENGTH " " BYTE*LENGTH                    at most 512 bytes; lines joined by a space, tabs and
-//!                                                     carriage returns as a space, what does not print as "?"
+//! text    = "-"                                       no awk, 64 KiB or more, unreadable, or not a dict
+//!         | LENGTH " " BYTE*LENGTH                    a dict with only the keys `size` and `dig`, a "?" for a value
+//!                                                     that is neither a number nor a digest; about 512 bytes at most
 //! count   = "N " RECORDS                              there if awk=yes
 //! end     = MARK " END find=" STATUS [" stat=" STATUS] [" awk=" STATUS]
 //!           " denied=" N " vanished=" N " other=" N [" complaint=" TEXT]
@@ -81,8 +81,8 @@ pub enum Record<'a> {
         mtime: i64,
         /// Path below the root, without a leading `./`.
         path: &'a [u8],
-        /// The first 512 bytes of its text on one line, what does not print as `?`; `None` when it was not read
-        /// (too large, not readable, or no `awk` on the node).
+        /// What it says of size and digest, as the dict that it is; nothing else of it leaves the node. `None` when it
+        /// was not read (too large, not readable, or no `awk` on the node) or is no dict.
         content: Option<&'a [u8]>,
     },
     /// A `last` link.

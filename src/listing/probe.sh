@@ -283,7 +283,9 @@ walk() {
     fi
 }
 
-# Brings lines of stat into the form of find's, reads the sidecars and counts the records.
+# Brings lines of stat into the form of find's, reads the sidecars and counts the records. Where a sidecar was may by
+# now be a link to any file, so nothing of one leaves the node but a size and a digest: only of a file that is a dict
+# of plain strings and numbers, and of that only these two.
 finish_records='
 function path_after(fields,   start, i) {
     start = fields + 1
@@ -310,15 +312,26 @@ function link(path,   quoted, query, target, more) {
     close(query)
     return more > 0 ? "X" : "L " path "//" target
 }
-function sidecar(path,   line, text, lines, got) {
+function sidecar(path,   line, text, lines, got, pair, told) {
     while (lines < 16 && length(text) < 512 && (got = (getline line < ("./" path))) > 0)
         text = text (lines++ ? " " : "") line
     close("./" path)
-    if (got < 0) return "- " path
+    if (text ~ /^[{]\047dig\047: \047[0-9a-f]*\047, \047size\047: [0-9]*L?[}]$/ && length(text) < 99)
+        return length(text) " " text " " path
     gsub(/[\t\r]/, " ", text)
     gsub(/[^ -~]/, "?", text)
     text = substr(text, 1, 512)
-    return length(text) " " text " " path
+    if (got < 0 || text ~ /\\/ || !sub(/^ *[{]/, "", text)) return "- " path
+    while (match(text, /^ *(\047[^\047]*\047|"[^"]*") *: *(\047[^\047]*\047|"[^"]*"|[0-9]+L?) */)) {
+        pair = substr(text, 1, RLENGTH)
+        text = substr(text, RLENGTH + 1)
+        if (pair ~ /^ *.(dig|size). *: *([0-9]+L?|.[0-9a-fA-F]*.) *$/) told = told pair ","
+        else if (pair ~ /^ *.(dig|size). *:/) told = told "?"
+        if (!sub(/^,/, "", text)) break
+    }
+    if (text !~ /^ *[}] *$/) return "- " path
+    told = "{" told "}"
+    return length(told) " " told " " path
 }
 list == "stat" && !from_stat() { next }
 $1 == "D" && $2 + 0 < 65536 { $0 = "D " $2 " " $3 " " sidecar(path_after(4)) }

@@ -7,3 +7,4 @@ mod hangs;
 mod listings;
 mod node;
 mod refusals;
+mod sidecars;
