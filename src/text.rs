@@ -3,6 +3,7 @@
 //! The one table of characters that must not pass as they are is [`is_hidden`]. Names keep them in an escaped form
 //! ([`escape_into`], [`Escaped`]), so that two names are never shown alike; prose loses them ([`one_line`]).
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 /// Whether a character steers what shows the text, or cannot be seen in it.
@@ -62,6 +63,16 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// One word for a POSIX shell, in quotes where it needs them.
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&b);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
+    }
+}
+
 /// Prose on one line: a space in the place of what [`is_hidden`].
 pub fn one_line(text: &str) -> String {
     text.trim().chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect()
@@ -103,6 +114,19 @@ mod tests {
             assert_eq!(escaped(text.as_bytes()), format!("a{bytes}b"));
             assert_eq!(one_line(&text), "a b");
             assert!(!Escaped(&text).to_string().contains(c), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_alter_them() {
+        for (word, quoted) in [
+            ("user@[2001:db8::1]", "'user@[2001:db8::1]'"),
+            ("/etc/it's", "'/etc/it'\\''s'"),
+            ("", "''"),
+            ("--config.file", "--config.file"),
+            ("~/x", "'~/x'"),
+        ] {
+            assert_eq!(shell_word(word), quoted);
         }
     }
 
