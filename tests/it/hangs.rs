@@ -1,23 +1,21 @@
 //! Tools that hang on a node, as on a stale mount, behind a real sshd.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use testbed::login::quote;
 use testbed::sshd::Options;
-use testbed::{Login, Sshd};
+use testbed::{Login, Sshd, tool};
 
 use crate::world::{Beside, PATIENT, World, assert_healthy, by_hand, sample, value};
 
 /// A directory for the front of a node's PATH, where this tool hangs.
-fn hanging(world: &World, tool: &str) -> PathBuf {
-    let bin = world.dir.path().join(format!("hanging-{tool}"));
+fn hanging(world: &World, name: &str) -> PathBuf {
+    let bin = world.dir.path().join(format!("hanging-{name}"));
     fs::create_dir(&bin).unwrap();
     let text =
         format!("#!/bin/sh\n: > {}\nexec /bin/sleep 1000\n", quote(&bin.join("started").to_string_lossy()));
-    fs::write(bin.join(tool), text).unwrap();
-    fs::set_permissions(bin.join(tool), Permissions::from_mode(0o755)).unwrap();
+    tool::make(&bin.join(name), &text).unwrap();
     bin
 }
 
@@ -50,8 +48,7 @@ fn node_whose_df_tells_nonsense_loses_its_room_and_nothing_else() {
     // 2^54 KiB.
     let text = "#!/bin/sh\necho 'Filesystem 1024-blocks Used Available Capacity Mounted on'\n\
         echo 'remote 18014398509481984 1 18014398509481983 1% /data'\n";
-    fs::write(bin.join("df"), text).unwrap();
-    fs::set_permissions(bin.join("df"), Permissions::from_mode(0o755)).unwrap();
+    tool::make(&bin.join("df"), text).unwrap();
     let login = with_path(beside.login(), &bin);
     let _node = beside.world.sshd_with("BAD", login);
     let metrics = beside.serve("").text("/metrics").unwrap();

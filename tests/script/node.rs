@@ -134,8 +134,7 @@ impl Node {
             "#!/bin/sh\nreal={0}/{tool}\ncase \"$*\" in '/ -prune'* | *' %Y /') exec $real \"$@\" ;; esac\n{body}\n",
             kept.display()
         );
-        fs::write(&real, text).unwrap();
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o755)).unwrap();
+        testbed::tool::make(&real, &text).unwrap();
         symlink(&real, &path).unwrap();
     }
 
@@ -175,8 +174,7 @@ impl Node {
         self.remove_tool(tool);
         let (mark, sleep) = (self.path("tmp/hangs"), program("sleep"));
         let text = format!("#!/bin/sh\n: > {}\nexec {} 1000\n", mark.display(), sleep.display());
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        testbed::tool::make(&path, &text).unwrap();
     }
 
     /// The watcher's pauses: so many are over as soon as a tool hangs, and the one after them lasts for ever.

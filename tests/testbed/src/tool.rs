@@ -2,9 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 use crate::Result;
 
@@ -47,6 +49,25 @@ fn places() -> Vec<PathBuf> {
     }
     places.push("/usr/lib/python3/dist-packages".into());
     places
+}
+
+/// Makes an executable script.
+///
+/// Another process writes it: while a file is open for writing here, so it is in a child that another thread is just
+/// starting, and as long nobody can run it ("Text file busy").
+///
+/// # Errors
+/// When it cannot be written.
+pub fn make(path: &Path, text: &str) -> Result<()> {
+    let mut install = Command::new("install");
+    install.args(["-m", "755", "/dev/stdin"]).arg(path).stdin(Stdio::piped());
+    let mut install = install.spawn()?;
+    if let Some(mut input) = install.stdin.take() {
+        input.write_all(text.as_bytes())?;
+    }
+    let status = install.wait()?;
+    ensure!(status.success(), "cannot make {}: {status}", path.display());
+    Ok(())
 }
 
 #[cfg(test)]
