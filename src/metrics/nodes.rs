@@ -242,9 +242,12 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
         Family {
             name: "scm_backup_listing_rejects",
             unit: None,
-            help: "Names in the last listing that do not fit the layout; the log shows the first few.",
+            help: "Names in the last listing that are not counted: they do not fit the layout, or are of more repos than are told apart.",
         },
-        |sighting| Some(Value::Count(sighting.report.as_ref()?.rejects.count)),
+        |sighting| {
+            let report = sighting.report.as_ref()?;
+            Some(Value::Count(report.rejects.count.saturating_add(report.surplus)))
+        },
     ),
     (
         Family {

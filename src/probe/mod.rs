@@ -27,6 +27,7 @@ use self::runtime_dir::RuntimeDir;
 use self::ssh::{Phases, Sessions};
 use crate::inventory::{Inventory, Target};
 use crate::report::Report;
+use crate::verdict::Note;
 
 /// What is known of a target: the last report, and how the last probe went.
 #[derive(Debug, Clone)]
@@ -311,6 +312,9 @@ impl Slot {
                 report.root,
                 report.rejects.first.join("; ")
             );
+        }
+        if report.surplus > 0 && before.report.as_ref().is_none_or(|report| report.surplus == 0) {
+            tracing::warn!(hub, node, "{}", Note::Inflated { surplus: report.surplus });
         }
         let shifted_before = before.report.as_ref().and_then(|report| report.zone_shift_hours);
         if let Some(hours) = report.zone_shift_hours

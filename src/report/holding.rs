@@ -20,6 +20,8 @@ pub(super) struct Holding {
     pub(super) repo: Repo,
     /// Whether it is looked at; else it is only known, so that its tarballs can be passed over quickly.
     pub(super) selected: bool,
+    /// How many tarballs were listed, those that were listed twice too.
+    pub(super) records: u64,
     /// Its tarballs; `None` while only sidecars were seen.
     pub(super) tarballs: Option<Tarballs>,
     /// Its sidecars.
@@ -73,11 +75,12 @@ impl File {
 impl Holding {
     /// A repo of which nothing has been seen yet.
     pub(super) fn new(prefix: Arc<[u8]>, repo: Repo, selected: bool) -> Self {
-        Self { prefix, repo, selected, tarballs: None, sidecars: Sidecars::default() }
+        Self { prefix, repo, selected, records: 0, tarballs: None, sidecars: Sidecars::default() }
     }
 
     /// Takes a tarball in, of which `share` are to be plotted.
     pub(super) fn add_tarball(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64, share: usize) {
+        self.records += 1;
         match &mut self.tarballs {
             Some(tarballs) => {
                 tarballs.points.add(stamp, size, share);

@@ -2,6 +2,7 @@
 //!
 //! All of it is pure: no clock, no input or output.
 
+mod bound;
 mod builder;
 #[cfg(test)]
 mod builder_tests;
@@ -45,6 +46,9 @@ pub struct Report {
     pub records: u64,
     /// Names that do not fit the layout.
     pub rejects: Rejects,
+    /// Tarballs of repos that are not looked at, because the target has more repos, or longer names, than are told apart;
+    /// 0 for nearly every target.
+    pub surplus: u64,
     /// How many directories or files could not be read; unless it is 0, absence proves nothing.
     pub unreadable: u64,
     /// The transfer lock, if one stands.

@@ -250,6 +250,9 @@ fn a_node_without_any_tarball_is_an_alarm_where_nothing_is_expected() {
     let strangers = judge(&target(), &Report { rejects, ..report([]) }, at(TAKEN));
     assert_eq!(strangers.notes, [Note::NoTarballs, Note::Rejects { count: 3 }]);
 
+    let inflated = judge(&target(), &Report { surplus: 5, ..report([(ENV, healthy())]) }, at(TAKEN));
+    assert_eq!((inflated.status, inflated.notes), (Status::Warn, vec![Note::Inflated { surplus: 5 }]));
+
     // Where something is expected it is that which is missing, and what may not be read may be there.
     assert!(judge(&expecting(&[ENV]), &report([]), at(TAKEN)).notes.is_empty());
     let partial = judge(&target(), &Report { unreadable: 1, ..report([]) }, at(TAKEN));

@@ -32,6 +32,9 @@ fn row_of(concern: &Concern) -> &'static str {
 fn row_of_note(note: &Note) -> &'static str {
     match note {
         Note::NoTarballs => "no tarball is held, and no repo is expected",
+        Note::Inflated { .. } => {
+            "there are more repos, or longer names, than are told apart: see [limits](#limits)"
+        }
         Note::StaleLock { .. } => "`LOCKED` has stood for longer than that: a transfer hangs, or was cut",
         Note::FutureLock { .. } => "`LOCKED` is dated more than an hour in the future",
         Note::Incomplete { .. } => "directories or files could not be read",
@@ -83,6 +86,7 @@ fn table_of_concerns_gives_their_statuses() {
 fn table_of_notes_gives_their_statuses() {
     let real = [
         Note::NoTarballs,
+        Note::Inflated { surplus: 1 },
         Note::StaleLock { age: AGE },
         Note::FutureLock { by: AGE },
         Note::Incomplete { unreadable: 1 },
