@@ -151,6 +151,9 @@ impl Failure {
             Reason::Internal if self.detail.contains("unix_listener") => {
                 "the exporter's directory for control sockets is gone or full: restart the exporter, with XDG_RUNTIME_DIR set to a directory that nothing clears".to_owned()
             }
+            Reason::Internal if self.detail.contains(": raise ") => {
+                "raise that limit, or have fewer nodes; the exporter goes on by itself when there is room again".to_owned()
+            }
             Reason::Internal => format!(
                 "if the message names ssh's configuration, correct that (`ssh -G {}` reads it too); if not, see the exporter's log; what is not explained there is a bug worth reporting",
                 target.connection.host

@@ -19,6 +19,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use super::shortage::Shortage;
 use super::{args, complaint, guard};
 use crate::inventory::Connection;
 use crate::probe::failure::{Failure, Reason};
@@ -36,6 +37,8 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Master {
     session: Session,
+    /// Where it listens.
+    socket: PathBuf,
     ended: watch::Receiver<bool>,
     /// Dropped with us, which tells the keeper to end the process.
     _wanted: oneshot::Sender<()>,
@@ -48,6 +51,8 @@ pub(super) enum RunError {
     Lost,
     /// The node refuses one more session on a living connection.
     Refused(String),
+    /// A limit of this machine was met.
+    Short(Shortage),
 }
 
 /// How a command ended.
@@ -82,7 +87,10 @@ impl Master {
         tasks: &TaskTracker,
     ) -> Result<Self, ConnectError> {
         let mut child = start(connection, &socket).map_err(|error| ConnectError::Ended {
-            failure: Failure::new(Reason::Internal, format!("cannot start ssh: {error}")),
+            failure: match Shortage::of_process(&error) {
+                Some(shortage) => shortage.when("cannot start ssh"),
+                None => Failure::new(Reason::Internal, format!("cannot start ssh: {error}")),
+            },
             busy: false,
         })?;
         let words = Arc::new(Mutex::new(Tail::default()));
@@ -106,8 +114,8 @@ impl Master {
             }
             // ssh binds under another name and renames: once the name is there, it listens.
             if socket.exists() {
-                let session = Session::resume_mux(socket.into_boxed_path(), None);
-                return Ok(Self { session, ended, _wanted: wanted });
+                let session = Session::resume_mux(socket.clone().into_boxed_path(), None);
+                return Ok(Self { session, socket, ended, _wanted: wanted });
             }
             if Instant::now() >= deadline {
                 return Err(ConnectError::Late);
@@ -136,9 +144,14 @@ impl Master {
             .stderr(RemoteStdio::piped())
             .spawn()
             .await
-            .map_err(|error| match error {
-                openssh::Error::SshMux(error) if !self.has_ended() => RunError::Refused(error.to_string()),
-                _ => RunError::Lost,
+            .map_err(|error| match Shortage::of_session(&error) {
+                Some(shortage) => RunError::Short(shortage),
+                None => match error {
+                    openssh::Error::SshMux(error) if !self.has_ended() && self.socket.exists() => {
+                        RunError::Refused(error.to_string())
+                    }
+                    _ => RunError::Lost,
+                },
             })?;
         let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(mut stdin), Some(mut stdout), Some(stderr)) = (stdin, stdout, stderr) else {

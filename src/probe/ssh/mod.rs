@@ -7,6 +7,7 @@ mod args;
 mod complaint;
 pub mod guard;
 mod master;
+mod shortage;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -183,6 +184,8 @@ impl Sessions {
                     Reason::Connect,
                     format!("the node refuses one more session (MaxSessions of its sshd?): {words}"),
                 ),
+                // The session is as good as before.
+                Ok(Err(RunError::Short(shortage))) => shortage.when("cannot ask the node"),
                 Err(_) => {
                     // The link may be dead: the next probe starts afresh, while others finish on this one.
                     node.forget(&master).await;
@@ -306,7 +309,11 @@ impl Sessions {
         let mut tries = 1;
         loop {
             let number = self.next_socket.fetch_add(1, Ordering::Relaxed);
-            let socket = self.dir.path().join(number.to_string());
+            let dir = self.dir.ready().map_err(|error| {
+                let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+                Failure::new(Reason::Internal, format!("{error}{}", source.unwrap_or_default()))
+            })?;
+            let socket = dir.join(number.to_string());
             match Master::connect(connection, socket, deadline, &self.keepers).await {
                 Ok(master) => return Ok(Arc::new(master)),
                 Err(ConnectError::Late) => {
