@@ -87,6 +87,24 @@ fn assert_in_order(page: &str, words: &[&str]) {
 }
 
 #[test]
+fn page_of_very_many_repos_shows_the_worst_and_where_to_see_the_others() {
+    let mut many = report([]);
+    for n in 0..700 {
+        many.repos.insert(Repo::from_label(&format!("svn/r{n:03}")), healthy());
+    }
+    let small = Tarball { size: 0, ..healthy().newest };
+    many.repos.insert(Repo::from_label("svn/z-empty"), RepoSummary { newest: small, ..healthy() });
+    let sightings = [answered(&on("A", "N1"), many)];
+    let page = hub_of(&sightings, &seen(&sightings));
+    assert_in_order(&page, &["svn/z-empty</a>", "svn/r498</a>", "201 repos more, none of which is worse"]);
+    assert_in_order(&page, &["<code>scm-backup-exporter probe A N1</code> prints all"]);
+    assert_eq!(page.matches("<th scope=\"row\"").count(), 500);
+    assert_eq!(page.matches("<img ").count(), 500);
+    let few = [answered(&on("A", "N1"), report([("svn/env", healthy())]))];
+    assert!(!hub_of(&few, &seen(&few)).contains("none of which is worse"));
+}
+
+#[test]
 fn hubs_come_worst_first_with_why_and_what_to_type() {
     let path = "svn/cut/2012/11/13/160000/cut-1.tar.gz".into();
     let newest = Tarball { path, ..healthy().newest };
