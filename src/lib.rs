@@ -18,6 +18,8 @@ pub mod metrics;
 pub mod page;
 pub mod table;
 
+pub mod workers;
+
 pub mod exporter;
 pub mod http;
 

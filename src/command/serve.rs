@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -12,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::exporter::Exporter;
 use crate::http::{self, Site, WebConfig};
 use crate::probe::runtime_dir::RuntimeDir;
+
+/// How long the processes of ssh may take to end when the exporter stops: they are killed after two seconds.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Flags of the server.
 #[derive(Debug, Args)]
@@ -58,17 +62,26 @@ pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
         Err(error) => return super::fail(error, 1),
     };
     raise_file_limit();
-    let exporter = Arc::new(Exporter::new(files, loaded, dir, flags.max_concurrent));
-    let runtime = match super::runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return super::fail(error, 1),
+    let started = Exporter::new(files, loaded, dir, flags.max_concurrent).and_then(|exporter| {
+        let exporter = Arc::new(exporter);
+        let site = Site::new(exporter.clone(), flags.telemetry_path, flags.max_requests)?;
+        Ok((exporter, site.protected(protection), super::runtime()?))
+    });
+    let (exporter, site, runtime) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            return super::fail(format_args!("cannot start the threads that serving needs: {error}"), 1);
+        }
     };
-    runtime.block_on(serve(exporter, flags, protection))
+    let status = runtime.block_on(serve(exporter, site, &flags.listen_addresses));
+    // Whatever still runs on another thread ends with the process.
+    runtime.shutdown_background();
+    status
 }
 
-async fn serve(exporter: Arc<Exporter>, flags: Flags, protection: WebConfig) -> ExitCode {
+async fn serve(exporter: Arc<Exporter>, site: Site, listen_addresses: &[String]) -> ExitCode {
     let mut listeners = Vec::new();
-    for address in &flags.listen_addresses {
+    for address in listen_addresses {
         match http::bind(address).await {
             Ok(listener) => listeners.push(listener),
             Err(error) => return super::fail(format_args!("cannot listen on {address}: {error}"), 1),
@@ -84,13 +97,14 @@ async fn serve(exporter: Arc<Exporter>, flags: Flags, protection: WebConfig) -> 
             tracing::info!(%address, "listening");
         }
     }
-    let site = Site::new(exporter.clone(), flags.telemetry_path, flags.max_requests).protected(protection);
-    let site = Arc::new(site);
     let closing = async {
         stop.cancelled().await;
-        exporter.prober().close().await;
+        // Every process has been killed by then; one that the kernel does not let go is not waited for.
+        if tokio::time::timeout(CLOSE_TIMEOUT, exporter.prober().close()).await.is_err() {
+            tracing::warn!("processes of ssh did not end in time");
+        }
     };
-    tokio::join!(http::serve(listeners, site, stop.clone()), closing);
+    tokio::join!(http::serve(listeners, Arc::new(site), stop.clone()), closing);
     watching.abort();
     tracing::info!("stopped");
     ExitCode::SUCCESS
@@ -114,8 +128,9 @@ fn watch_signals(
         loop {
             tokio::select! {
                 _ = hangup.recv() => {
-                    // What went wrong is in the log; the configuration before stays in force.
-                    let _ = exporter.reload();
+                    let exporter = exporter.clone();
+                    // A signal to stop must not wait for it. What went wrong is in the log.
+                    tokio::spawn(async move { drop(exporter.reload().await) });
                 }
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,

@@ -26,8 +26,8 @@ pub struct Exporter {
 /// How the last loading of the configuration went.
 #[derive(Debug, Clone, Copy)]
 pub struct Reload {
-    /// Whether it is the one in force.
-    pub successful: bool,
+    /// Since when loading it fails, so that the one before is in force; `None` when it is the one in force.
+    pub failed_since: Option<Timestamp>,
     /// When the one in force was loaded.
     pub last_success: Timestamp,
 }
@@ -81,7 +81,7 @@ impl Exporter {
             "scm_backup_config_last_reload_successful",
             None,
             "Whether the last attempt to load the configuration succeeded; if not, the one before is still in force.",
-            self.reload.successful.into(),
+            self.reload.failed_since.is_none().into(),
         )?;
         one(
             "scm_backup_config_last_reload_success_timestamp",

@@ -18,6 +18,7 @@ struct Page<'a> {
     now: &'a Timestamp,
     telemetry_path: &'a str,
     version: &'static str,
+    reload_failed_since: Option<Timestamp>,
     hub: &'a HubView,
     nodes: Vec<Node<'a>>,
 }
@@ -58,6 +59,7 @@ pub fn hub(frame: &Frame, hub: &HubView, seen: &[Seen]) -> askama::Result<String
         now: &frame.now,
         telemetry_path: &frame.telemetry_path,
         version: env!("CARGO_PKG_VERSION"),
+        reload_failed_since: frame.reload_failed_since,
         hub,
         nodes: nodes.collect(),
     };

@@ -14,7 +14,7 @@ use crate::report::{RepoSummary, Tarball, Verification};
 use crate::table::{self, Round};
 
 fn frame() -> Frame {
-    Frame { now: at(TAKEN + HOUR), telemetry_path: "/metrics".into() }
+    Frame { now: at(TAKEN + HOUR), telemetry_path: "/metrics".into(), reload_failed_since: None }
 }
 
 fn inventory(targets: &[Target]) -> Inventory {
@@ -83,6 +83,24 @@ fn assert_in_order(page: &str, words: &[&str]) {
             panic!("no {word:?} where it should be in:\n{page}")
         };
         rest = after;
+    }
+}
+
+#[test]
+fn failed_reload_shows_on_every_page_with_since_when_and_where_to_read_why() {
+    let sightings = [answered(&on("A", "N1"), report([("svn/env", healthy())]))];
+    let failed = Frame { reload_failed_since: Some(at(TAKEN)), ..frame() };
+    let (round, seen) = (round(&sightings), seen(&sightings));
+    let words = [
+        "has not been reloaded since",
+        "2012-11-13 16:00:00 UTC",
+        "log says why",
+        "scm-backup-exporter check",
+    ];
+    assert_in_order(&front(&failed, &round, &seen).unwrap(), &words);
+    assert_in_order(&hub(&failed, &round.hubs[0], &seen).unwrap(), &words);
+    for page in [front_of(&sightings), hub_of(&sightings, &seen)] {
+        assert!(!page.contains(words[0]), "{page}");
     }
 }
 

@@ -155,10 +155,9 @@ impl World {
                     }),
                 });
             }
-            let reload = Reload {
-                successful: self.events.of(at, &place, "reload fails").is_none(),
-                last_success: Timestamp::from_second(self.start).unwrap(),
-            };
+            let last_success = Timestamp::from_second(self.start).unwrap();
+            let failed_since = self.events.of(at, &place, "reload fails").map(|_| last_success);
+            let reload = Reload { failed_since, last_success };
             let exporter = Exporter { version: "0.0.0", reload, ssh_sessions: 0, process: None };
             let hubs: Vec<Hub> = Vec::new();
             let snapshot = Snapshot { now: time, hubs, sightings, exporter: Some(exporter) };

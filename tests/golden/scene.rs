@@ -67,7 +67,8 @@ fn exporter() -> Exporter {
         resident_bytes: 9_876_543,
         start_seconds: 1_352_736_000.25,
     };
-    let reload = Reload { successful: false, last_success: now() - SignedDuration::from_hours(24) };
+    let last_success = now() - SignedDuration::from_hours(24);
+    let reload = Reload { failed_since: Some(now()), last_success };
     Exporter { version: "1.2.3", reload, ssh_sessions: 2, process: Some(process) }
 }
 
