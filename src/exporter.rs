@@ -135,6 +135,7 @@ impl Exporter {
             version: env!("CARGO_PKG_VERSION"),
             reload: self.last_reload(),
             ssh_sessions: self.prober.live_sessions(),
+            logins_refused: None,
             process: ProcessUsage::of_us(),
         });
         Snapshot { now: Timestamp::now(), hubs, sightings, exporter }

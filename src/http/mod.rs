@@ -14,6 +14,7 @@ mod service_discovery;
 mod tests;
 mod throttle;
 mod users;
+mod waiting;
 mod web_config;
 
 use std::convert::Infallible;
@@ -179,7 +180,7 @@ async fn exchange(
 ) {
     let service = service_fn(move |request| {
         let site = site.clone();
-        async move { Ok::<_, Infallible>(site.answer(request).await) }
+        async move { Ok::<_, Infallible>(site.answer(request, peer.ip()).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -1,9 +1,10 @@
 //! Which path does what.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::{fmt, io};
 
-use hyper::header::{ALLOW, AUTHORIZATION, HOST, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, AUTHORIZATION, HOST, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,6 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::pages::{self, Pictures};
 use super::reply::{self, Reply};
+use super::users::{Admission, Users};
 use super::{WebConfig, negotiate, service_discovery};
 use crate::exporter::{Exporter, Parts};
 use crate::metrics;
@@ -73,13 +75,31 @@ impl Site {
         self.protection.tls.as_ref()
     }
 
-    /// The reply to a request, whatever its body.
-    pub(super) async fn answer<B>(&self, request: Request<B>) -> Reply {
-        if let Some(users) = &self.protection.users
-            && !users.admit(request.headers().get(AUTHORIZATION)).await
-        {
-            return unauthorized();
+    /// The reply to a request of this peer, whatever its body.
+    pub(super) async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Reply {
+        match self.refusal(&request, peer).await {
+            Some(refusal) => refusal,
+            None => self.route(request).await,
         }
+    }
+
+    /// Why a request is not looked at.
+    async fn refusal<B>(&self, request: &Request<B>, peer: IpAddr) -> Option<Reply> {
+        let headers = request.headers();
+        let users = self.protection.users.as_ref()?;
+        match users.admit(headers.get(AUTHORIZATION), peer).await {
+            Admission::Admitted => None,
+            Admission::Refused => Some(unauthorized()),
+            Admission::Busy => {
+                let text = "too many logins wait to be checked: try again";
+                let mut reply = reply::line(StatusCode::TOO_MANY_REQUESTS, text);
+                reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                Some(reply)
+            }
+        }
+    }
+
+    async fn route<B>(&self, request: Request<B>) -> Reply {
         let path = request.uri().path();
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let is_known = path == self.telemetry_path
@@ -228,7 +248,10 @@ impl Site {
         };
         let headers = request.headers();
         let (format, gzip) = (negotiate::format(headers), negotiate::takes_gzip(headers));
-        let snapshot = self.exporter.scrape(scope, parts, negotiate::budget(headers)).await;
+        let mut snapshot = self.exporter.scrape(scope, parts, negotiate::budget(headers)).await;
+        if let Some(exporter) = &mut snapshot.exporter {
+            exporter.logins_refused = self.protection.users.as_ref().map(Users::refused);
+        }
         // Encoding many repos takes a while, in which others want to be served. The turn lasts until the reply is sent, so
         // that there are never more expositions in memory than scrapes at once.
         let encoded = self.encoders.run(move || {
@@ -254,7 +277,7 @@ fn query<B>(request: &Request<B>) -> impl Iterator<Item = (String, String)> {
 }
 
 fn unauthorized() -> Reply {
-    let mut reply = reply::line(StatusCode::UNAUTHORIZED, "who are you? a user and a password are wanted");
+    let mut reply = reply::line(StatusCode::UNAUTHORIZED, "authentication required");
     let wanted = HeaderValue::from_static("Basic realm=\"scm-backup-exporter\", charset=\"UTF-8\"");
     reply.headers_mut().insert(WWW_AUTHENTICATE, wanted);
     reply

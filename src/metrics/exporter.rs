@@ -19,6 +19,8 @@ pub struct Exporter {
     pub reload: Reload,
     /// SSH sessions that are up.
     pub ssh_sessions: usize,
+    /// HTTP requests that were refused for their user and password; `None` where everybody is served.
+    pub logins_refused: Option<u64>,
     /// What the process uses; `None` where the system does not tell.
     pub process: Option<ProcessUsage>,
 }
@@ -95,6 +97,16 @@ impl Exporter {
             "SSH sessions that are up.",
             Value::Count(self.ssh_sessions as u64),
         )?;
+        if let Some(refused) = self.logins_refused {
+            encoder
+                .encode_descriptor(
+                    "scm_backup_web_logins_refused",
+                    "Requests with a wrong user or password, or with one that nobody had time to check.",
+                    None,
+                    MetricType::Counter,
+                )?
+                .encode_counter(&refused, None::<&Exemplar<Labels<'_, 0>, u64>>)?;
+        }
         match &self.process {
             Some(process) => process.encode(encoder),
             None => Ok(()),

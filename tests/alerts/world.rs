@@ -158,7 +158,8 @@ impl World {
             let last_success = Timestamp::from_second(self.start).unwrap();
             let failed_since = self.events.of(at, &place, "reload fails").map(|_| last_success);
             let reload = Reload { failed_since, last_success };
-            let exporter = Exporter { version: "0.0.0", reload, ssh_sessions: 0, process: None };
+            let exporter =
+                Exporter { version: "0.0.0", reload, ssh_sessions: 0, logins_refused: None, process: None };
             let hubs: Vec<Hub> = Vec::new();
             let snapshot = Snapshot { now: time, hubs, sightings, exporter: Some(exporter) };
             let text = metrics::encode(snapshot, Format::Text).unwrap();

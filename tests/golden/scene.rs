@@ -69,7 +69,7 @@ fn exporter() -> Exporter {
     };
     let last_success = now() - SignedDuration::from_hours(24);
     let reload = Reload { failed_since: Some(now()), last_success };
-    Exporter { version: "1.2.3", reload, ssh_sessions: 2, process: Some(process) }
+    Exporter { version: "1.2.3", reload, ssh_sessions: 2, logins_refused: Some(3), process: Some(process) }
 }
 
 /// What is known of a target whose report, if there is one, was `taken` then; `last` says whether a probe ended, and
