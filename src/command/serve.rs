@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exporter::Exporter;
-use crate::http::{self, Site, WebConfig};
+use crate::http::{self, AllowedHost, Site, WebConfig};
 use crate::probe::runtime_dir::RuntimeDir;
 
 /// How long the processes of ssh may take to end when the exporter stops: they are killed after two seconds.
@@ -26,6 +26,10 @@ pub(super) struct Flags {
     /// Web configuration file, as Prometheus takes it: TLS and users
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config: Option<PathBuf>,
+    /// Host name by which it may be asked, as a protection against DNS rebinding; give it again for several; by
+    /// default every name
+    #[arg(long = "web.allowed-host", value_name = "HOST[:PORT]")]
+    allowed_hosts: Vec<AllowedHost>,
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     telemetry_path: String,
@@ -65,7 +69,8 @@ pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
     let started = Exporter::new(files, loaded, dir, flags.max_concurrent).and_then(|exporter| {
         let exporter = Arc::new(exporter);
         let site = Site::new(exporter.clone(), flags.telemetry_path, flags.max_requests)?;
-        Ok((exporter, site.protected(protection), super::runtime()?))
+        let site = site.only_as(flags.allowed_hosts).protected(protection);
+        Ok((exporter, site, super::runtime()?))
     });
     let (exporter, site, runtime) = match started {
         Ok(started) => started,

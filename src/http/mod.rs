@@ -3,6 +3,7 @@
 //! The caller owns the listening sockets and the stop signal. Every connection is a task that ends when its
 //! client leaves or the server stops; a client that leaves takes no probe with it.
 
+mod host;
 mod negotiate;
 mod pages;
 mod plots;
@@ -38,6 +39,7 @@ use tokio_util::task::TaskTracker;
 
 use self::throttle::Throttle;
 
+pub use self::host::AllowedHost;
 pub use self::routes::Site;
 pub use self::web_config::{WebConfig, WebConfigError};
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use hyper::header::{ALLOW, AUTHORIZATION, HOST, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use hyper::{Method, Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
+use super::host::{self, AllowedHost};
 use super::pages::{self, Pictures};
 use super::reply::{self, Reply};
+use super::same_origin::is_cross_site;
 use super::users::{Admission, Users};
 use super::{WebConfig, negotiate, service_discovery};
 use crate::exporter::{Exporter, Parts};
@@ -42,6 +44,7 @@ pub struct Site {
     scrapes: Option<Arc<Semaphore>>,
     encoders: Workers,
     writers: Workers,
+    allowed_hosts: Vec<AllowedHost>,
     protection: WebConfig,
     pictures: Pictures,
 }
@@ -60,9 +63,15 @@ impl Site {
             scrapes: (max_requests > 0).then(|| Arc::new(Semaphore::new(most))),
             encoders: Workers::start("encode", ENCODERS, MOST_EXPOSITIONS)?,
             writers: Workers::start("pages", WRITERS, MOST_PAGES)?,
+            allowed_hosts: Vec::new(),
             protection: WebConfig::default(),
             pictures: Pictures::default(),
         })
+    }
+
+    /// The same site, asked by these names only; by every name where there are none.
+    pub fn only_as(self, allowed_hosts: Vec<AllowedHost>) -> Self {
+        Self { allowed_hosts, ..self }
     }
 
     /// The same site with TLS and users as configured.
@@ -86,6 +95,16 @@ impl Site {
     /// Why a request is not looked at.
     async fn refusal<B>(&self, request: &Request<B>, peer: IpAddr) -> Option<Reply> {
         let headers = request.headers();
+        if host::is_ambiguous(headers) {
+            return Some(reply::line(StatusCode::BAD_REQUEST, "the request has two Host headers: send one"));
+        }
+        let default_port = if self.tls().is_some() { 443 } else { 80 };
+        // These two tell nothing, and whoever watches over the process asks by any address.
+        let is_open = matches!(request.uri().path(), "/-/healthy" | "/-/ready");
+        if !is_open && !host::is_allowed(&self.allowed_hosts, request.uri(), headers, default_port) {
+            let text = "not served by this name: see --web.allowed-host";
+            return Some(reply::line(StatusCode::MISDIRECTED_REQUEST, text));
+        }
         let users = self.protection.users.as_ref()?;
         match users.admit(headers.get(AUTHORIZATION), peer).await {
             Admission::Admitted => None,
@@ -120,7 +139,7 @@ impl Site {
             _ if !is_known => {
                 reply::line(StatusCode::NOT_FOUND, format_args!("no such page: see / for those there are"))
             }
-            ("/-/reload", _) if *request.method() == Method::POST => self.reload().await,
+            ("/-/reload", _) if *request.method() == Method::POST => self.reload(headers).await,
             ("/-/reload", _) => not_allowed("POST"),
             (path, _) if path.starts_with(address::HUBS) && *request.method() == Method::POST => {
                 self.probe_now(&request).await
@@ -178,7 +197,12 @@ impl Site {
         })
     }
 
-    async fn reload(&self) -> Reply {
+    /// Reads the configuration again, as a program asks for it, or a page of ours.
+    async fn reload(&self, headers: &HeaderMap) -> Reply {
+        if is_cross_site(headers) {
+            let text = "a page of another site may not ask for a reload; a program does by a plain POST";
+            return reply::line(StatusCode::FORBIDDEN, text);
+        }
         let exporter = self.exporter.clone();
         // It goes on when the client is gone.
         let reloaded = tokio::spawn(async move { exporter.reload().await });
