@@ -19,5 +19,6 @@ mod replies;
 mod restarts;
 mod scrape;
 mod sessions;
+mod shortage;
 mod trees;
 mod troubles;
