@@ -297,6 +297,8 @@ fn what_a_broken_line_hides_is_not_called_missing() {
     }
     let faults = parse("[HUB]\nA = N\n[A]\nsrvnode = a\nmessage = \"open\n[X]\nuser = scm\n").unwrap_err();
     assert_eq!(faults.faults().len(), 2, "an unrelated line hides nothing\n{faults}");
+    let faults = parse("[HUB]\nZZ = ZZ\n[ZZ]\nsrvnode = zz\n").unwrap_err();
+    assert_eq!((faults.faults().len(), faults.warnings()), (1, &[][..]), "{faults}");
 }
 
 #[test]

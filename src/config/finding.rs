@@ -120,6 +120,8 @@ pub(super) struct Findings {
     pub(super) incomplete: bool,
     /// Headers of sections of which a setting could not be read.
     damaged: BTreeSet<String>,
+    /// What the faults of a file come from, should it have any.
+    suspects: Vec<Finding>,
 }
 
 impl Findings {
@@ -144,6 +146,11 @@ impl Findings {
         self.fault(spot, text);
     }
 
+    /// What is wrong with a file as a whole if anything is wrong in it; that is then its only fault.
+    pub(super) fn suspect(&mut self, spot: &Spot, text: impl Into<String>) {
+        self.suspects.push(Finding { spot: spot.clone(), text: text.into() });
+    }
+
     /// Whether a setting of a section with this header could not be read.
     pub(super) fn is_damaged(&self, header: &str) -> bool {
         self.damaged.contains(header)
@@ -158,6 +165,13 @@ impl Findings {
 
     /// The warnings, if there is no fault.
     pub(super) fn finish(mut self) -> Result<Vec<Finding>, Faults> {
+        for suspect in self.suspects {
+            let others = self.faults.len();
+            self.faults.retain(|fault| fault.spot.order[0] != suspect.spot.order[0]);
+            if self.faults.len() < others {
+                self.faults.push(suspect);
+            }
+        }
         for findings in [&mut self.faults, &mut self.warnings] {
             findings.sort_by_key(|finding| finding.spot.order);
             // A setting in [ENV] is read once for every node.

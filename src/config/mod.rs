@@ -8,6 +8,7 @@
 mod check;
 mod expand;
 mod finding;
+mod foreign;
 mod ini;
 mod keys;
 mod lines;
@@ -96,6 +97,15 @@ fn understand(
     let mut written = Vec::with_capacity(sources.len());
     for (position, (file, text)) in sources.iter().enumerate() {
         let (sections, mistakes) = ini::parse(text);
+        if let Some(format) = foreign::format(text) {
+            let wrong = format!("not an INI file but {format}; {}", foreign::ADVICE);
+            if mistakes.is_empty() {
+                findings.suspect(&Spot::file(file, position), wrong);
+            } else {
+                findings.broken(&Spot::file(file, position), wrong);
+                continue;
+            }
+        }
         for mistake in mistakes {
             let spot = Spot::file(file, position).line(mistake.line);
             match mistake.hides {

@@ -71,6 +71,10 @@ pub(super) fn read(all: &[Headed], first: &Spot, env: Env<'_>, findings: &mut Fi
             findings.fault(&setting.spot, "a hub's name has no spaces; write it as one word");
             continue;
         }
+        if setting.key.contains([',', ';', '*', '?']) {
+            findings.broken(&setting.spot, "is not a hub's name; write a line for each hub");
+            continue;
+        }
         let mut tags = Vec::new();
         if let Err(BadTag) = read_tags(&setting, env, &mut tags, findings) {
             roster.has_bad_tags = true;

@@ -177,6 +177,8 @@ pub(super) fn sort(all: Vec<Headed>, roster: &Roster, findings: &mut Findings) -
                     Wrong::Node(_) if roster.has_bad_tags => {}
                     Wrong::Node(wrong) => findings.absent(&headed.spot, wrong),
                     Wrong::Form(wrong) => findings.fault(&headed.spot, wrong),
+                    // It may be the one section of that hub, or of that node.
+                    Wrong::Ambiguous(wrong) => findings.broken(&headed.spot, wrong),
                 }
                 continue;
             }
@@ -201,6 +203,8 @@ enum Wrong {
     Node(String),
     /// It is wrong whatever `[HUB]` says.
     Form(String),
+    /// It names both a hub and a node.
+    Ambiguous(String),
 }
 
 fn about(header: &Header, roster: &Roster) -> Result<About, Wrong> {
@@ -215,9 +219,9 @@ fn about(header: &Header, roster: &Roster) -> Result<About, Wrong> {
         Header::Plain(name) => match (roster.has_hub(name), roster.has_node(name)) {
             (true, false) => Ok(About::Hub(name.clone())),
             (false, true) => Ok(About::Node(name.clone())),
-            (true, true) => {
-                Err(Wrong::Form(format!("is both a hub and a node; write [hub {name}] or [node {name}]")))
-            }
+            (true, true) => Err(Wrong::Ambiguous(format!(
+                "is both a hub and a node; write [hub {name}] or [node {name}]"
+            ))),
             (false, false) => Err(Wrong::Node(nothing(name, roster))),
         },
     }

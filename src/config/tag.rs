@@ -18,7 +18,7 @@ pub(super) struct Tag {
 impl Tag {
     /// Reads `[user@]host[:port]`; an IPv6 address stands in brackets.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        if text.contains(',') {
+        if text.contains([',', ';']) && text != ";" {
             return Err(format!("{} is not a tag; separate nodes by spaces", value::quoted(text)));
         }
         let (user, address) = match text.rsplit_once('@') {

@@ -38,6 +38,8 @@ pub(super) fn inventory(
             Some(section) => {
                 hubs.insert(name.clone(), hub(name, listed, section, sections, &mut reader));
             }
+            // Its section may be one that could not be read.
+            None if reader.findings.incomplete => {}
             None => reader.findings.warn(
                 &listed.spot,
                 format!(

@@ -4,7 +4,7 @@ use super::{Read, quoted};
 
 /// The host name of a hub as it stands in paths: one component of a path.
 pub(in crate::config) fn srvnode(text: &str) -> Read<String> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "/$`\\'\"".contains(c);
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "/$`\\'\",;*?".contains(c);
     if text.contains(odd) || matches!(text, "." | "..") || text.starts_with(['-', '~']) {
         return Err(format!(
             "{} is not one directory name; write the hub's host name as in the paths",

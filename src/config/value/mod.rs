@@ -18,6 +18,11 @@ pub(super) use ssh::{gateway, host, port, shell, user};
 
 type Read<T> = Result<T, String>;
 
+/// What a shell takes for any text.
+const WILDCARDS: [char; 4] = ['*', '?', '[', ']'];
+/// What could be meant to stand between two words of a list; only spaces do.
+const SEPARATORS: [char; 2] = [',', ';'];
+
 /// Text for a message: marked off, and cut where it is long.
 pub(super) fn quoted(text: &str) -> String {
     match text.char_indices().nth(60) {
@@ -96,25 +101,42 @@ pub(super) fn repo(text: &str) -> Read<Repo> {
 
 /// Repos, separated by spaces.
 pub(super) fn repos(text: &str) -> Read<Vec<Repo>> {
-    words(text, as_repo, no_repos)
+    words(text, as_repo, |bad| {
+        let wrong = no_repos(bad);
+        let hint = if bad.iter().any(|text| text.contains(WILDCARDS)) {
+            ", or remove the key to take every repo found"
+        } else {
+            ""
+        };
+        wrong + hint
+    })
 }
 
 fn as_repo(text: &str) -> Option<Repo> {
-    let good =
-        |part: &str| !part.is_empty() && !matches!(part, "." | "..") && !part.contains(char::is_control);
+    let odd = |c: char| c.is_control() || WILDCARDS.contains(&c) || SEPARATORS.contains(&c);
+    let good = |part: &str| !part.is_empty() && !matches!(part, "." | "..") && !part.contains(odd);
     let (kind, name) = text.split_once('/')?;
     (good(kind) && good(name) && !name.contains('/')).then(|| Repo::from_label(text))
 }
 
+/// Without wildcards and separators: with them it would be a repo that no node ever holds, and the real ones would not
+/// be expected.
 fn no_repos(bad: &[&str]) -> String {
-    format!("{}; write `kind/name`, as in `svn/dybsvn`", are_not(bad, "a repo", "repos"))
+    let what = are_not(bad, "a repo", "repos");
+    if bad.iter().any(|text| text.contains(WILDCARDS)) {
+        format!("{what}; wildcards are not supported, name each repo")
+    } else if bad.iter().any(|text| text.contains(SEPARATORS)) {
+        format!("{what}; separate repos by spaces")
+    } else {
+        format!("{what}; write `kind/name`, as in `svn/dybsvn`")
+    }
 }
 
 /// Mail addresses, separated by spaces.
 pub(super) fn emails(text: &str) -> Read<Vec<String>> {
     words(text, email, |bad| {
         let what = are_not(bad, "a mail address", "mail addresses");
-        if bad.iter().any(|text| text.contains([',', ';'])) {
+        if bad.iter().any(|text| text.contains(SEPARATORS)) {
             format!("{what}; separate addresses by spaces")
         } else {
             format!("{what}; write it like who@example.org")

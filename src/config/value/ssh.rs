@@ -66,6 +66,9 @@ pub(in crate::config) fn user(text: &str) -> Read<String> {
 
 /// Jump hosts, as for `ssh -J`.
 pub(in crate::config) fn gateway(text: &str) -> Read<String> {
+    if text.contains(char::is_whitespace) {
+        return Err(format!("{} holds a space; separate jump hosts by commas alone", quoted(text)));
+    }
     for hop in text.split(',') {
         word(hop, "gateway")?;
         if hop.contains("@-") {
