@@ -8,7 +8,8 @@ table=$(dirname "$0")/tools.txt
 # The same places as src/tool.rs looks in.
 present() {
     command -v "$1" >/dev/null 2>&1 && return 0
-    for directory in /usr/local/sbin /usr/sbin /sbin /usr/lib /usr/lib/*-linux-gnu /usr/lib/python3/dist-packages; do
+    for directory in /usr/local/sbin /usr/sbin /sbin /usr/lib /usr/lib/*-linux-gnu /usr/lib/python3/dist-packages \
+        /usr/share/bash-completion; do
         [ -e "$directory/$1" ] && return 0
     done
     return 1

@@ -46,6 +46,7 @@ fn places() -> Vec<PathBuf> {
         places.extend(directories.flatten().map(|entry| entry.path()).filter(|path| of_machine(path)));
     }
     places.push("/usr/lib/python3/dist-packages".into());
+    places.push("/usr/share/bash-completion".into());
     places
 }
 
