@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::names;
 use crate::inventory::{Connection, Inventory, Target};
 use crate::listing::authorized_key_options;
 use crate::probe::request;
@@ -12,7 +13,7 @@ use crate::probe::request;
 pub(super) fn run(files: &[PathBuf], node: &str, public_key: Option<PathBuf>) -> ExitCode {
     let inventory = match super::load(files) {
         Ok(loaded) => loaded.inventory,
-        Err(faults) => return super::fail(format_args!("the configuration has faults\n{faults}"), 1),
+        Err(faults) => return super::unusable(files, &faults, 1),
     };
     match line(&inventory, node, public_key) {
         Ok(line) => super::print(line.as_bytes()),
@@ -26,10 +27,7 @@ fn line(inventory: &Inventory, node: &str, public_key: Option<PathBuf>) -> Resul
         by_connection.entry(&target.connection).or_default().push(target);
     }
     if by_connection.is_empty() {
-        let known: std::collections::BTreeSet<_> =
-            inventory.targets().map(|target| target.node.as_str()).collect();
-        let known = known.into_iter().collect::<Vec<_>>().join(", ");
-        return Err(format!("no node {node:?} is configured; there are {known}"));
+        return Err(names::no_node(inventory, node));
     }
     let mut lines = String::new();
     for (connection, targets) in by_connection {

@@ -17,7 +17,10 @@ pub(super) fn run(files: &[PathBuf], live: bool) -> ExitCode {
     let outcome = super::load(files);
     let printed = super::print(config::check_text(&outcome).as_bytes());
     match outcome {
-        Err(_) => ExitCode::FAILURE,
+        Err(_) => {
+            super::say_how_to_begin(files);
+            ExitCode::FAILURE
+        }
         Ok(Loaded { inventory, .. }) if live => check_nodes(inventory),
         Ok(_) => printed,
     }

@@ -17,7 +17,7 @@ use crate::probe::runtime_dir::RuntimeDir;
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     /// Address to listen on; give it again to listen on several
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10222")]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10222", value_parser = listen_address)]
     listen_addresses: Vec<String>,
     /// Web configuration file, as Prometheus takes it: TLS and users
     #[arg(long = "web.config.file", value_name = "FILE")]
@@ -31,6 +31,16 @@ pub(super) struct Flags {
     /// Listings under way at once
     #[arg(long = "probe.max-concurrent", value_name = "N", default_value_t = 64)]
     max_concurrent: usize,
+}
+
+/// What can be bound to: a host or nothing, and a port. Whether the host is one of this machine's shows then.
+fn listen_address(text: &str) -> Result<String, String> {
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    match text.rsplit_once(':') {
+        Some((host, port)) if is_port(port) && !host.contains(['/', ' ']) => Ok(text.to_owned()),
+        None if is_port(text) => Err(format!("write :{text}")),
+        _ => Err("write HOST:PORT, as 127.0.0.1:10222 or [::1]:10222, or :PORT for every address".to_owned()),
+    }
 }
 
 fn telemetry_path(path: &str) -> Result<String, String> {
@@ -47,7 +57,7 @@ fn telemetry_path(path: &str) -> Result<String, String> {
 pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
     let loaded = match super::load(&files) {
         Ok(loaded) => loaded,
-        Err(faults) => return super::fail(format_args!("the configuration has faults\n{faults}"), 1),
+        Err(faults) => return super::unusable(&files, &faults, 1),
     };
     let protection = match flags.web_config.as_deref().map(WebConfig::load).transpose() {
         Ok(protection) => protection.unwrap_or_default(),

@@ -19,6 +19,7 @@ mod sections;
 mod tag;
 mod value;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::inventory::Inventory;
@@ -27,6 +28,7 @@ use finding::{Findings, Spot};
 pub use check::check_text;
 pub use finding::{Faults, Finding};
 pub use keys::known_keys;
+pub(crate) use nearest::nearest;
 
 /// One mail address, held to what the key `email` is held to.
 ///
@@ -65,6 +67,9 @@ pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<L
     for (position, file) in files.iter().enumerate() {
         let text = match std::fs::read(file) {
             Ok(bytes) => utf8(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err("does not exist; make it, or name another with --config.file".to_owned())
+            }
             Err(error) => Err(format!("cannot be read: {error}; check the path and its permissions")),
         };
         let text = text.unwrap_or_else(|wrong| {

@@ -5,6 +5,7 @@ mod world;
 
 mod browser;
 mod by_hand;
+mod completions;
 mod failures;
 mod http;
 mod listening;
