@@ -86,6 +86,34 @@ fn every_rejected_config_gives_exactly_its_message() {
 }
 
 #[test]
+fn every_fault_names_the_line_it_stands_in() {
+    for fixture in fixtures("invalid", "err") {
+        // That is wrong with the file as a whole.
+        if ["written-as-", "hub-section-missing", "empty-file"]
+            .iter()
+            .any(|start| fixture.name.starts_with(start))
+        {
+            continue;
+        }
+        for fault in load(&fixture.files).unwrap_err().faults() {
+            let fault = fault.to_string();
+            let (_, after) = fault.split_once(".ini:").unwrap();
+            let line: usize = after.split(':').next().unwrap().parse().unwrap_or_else(|_| panic!("{fault}"));
+            let file = fixture.files.iter().find(|file| fault.starts_with(&*file.to_string_lossy())).unwrap();
+            let text = String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
+            let line = text.lines().nth(line - 1).unwrap();
+            // Where it is about a key, that stands there, or the header of the section that lacks it.
+            let Some((section, rest)) = after.split_once(": [").and_then(|(_, rest)| rest.split_once(']'))
+            else {
+                continue;
+            };
+            let key = rest.strip_prefix(' ').and_then(|rest| rest.split(':').next()).unwrap_or(section);
+            assert!(line.contains(key) || line.contains(section), "{fault}: {line}");
+        }
+    }
+}
+
+#[test]
 fn every_accepted_config_amounts_to_what_is_expected() {
     let fixtures = fixtures("valid", "txt");
     assert!(!fixtures.is_empty());
@@ -133,10 +161,10 @@ fn the_two_legacy_files_load_unchanged_in_either_order() {
             .collect();
         assert_eq!(warnings.len(), 4, "{warnings:#?}");
         for expected in [
-            "libfab.cnf: [HUB] G: has no section and is not monitored; add [G] with its `srvnode`, or remove the line",
-            "libfab.cnf: [HUB] C2: has no section and is not monitored; add [C2] with its `srvnode`, or remove the line",
-            "scm_monitor.cnf: [ZZ] dbpath, jspath: no longer used, Prometheus keeps the history; remove them",
-            "scm_monitor.cnf: [WW] dbpath, jspath: no longer used, Prometheus keeps the history; remove them",
+            "libfab.cnf:3: [HUB] G: has no section and is not monitored; add [G] with its `srvnode`, or remove the line",
+            "libfab.cnf:4: [HUB] C2: has no section and is not monitored; add [C2] with its `srvnode`, or remove the line",
+            "scm_monitor.cnf:3: [ZZ] dbpath, jspath: no longer used, Prometheus keeps the history; remove them",
+            "scm_monitor.cnf:11: [WW] dbpath, jspath: no longer used, Prometheus keeps the history; remove them",
         ] {
             assert!(warnings.iter().any(|warning| warning == expected), "{expected} in {warnings:#?}");
         }

@@ -1,6 +1,6 @@
 //! From configuration files to an [`Inventory`].
 //!
-//! The way there: `lines` and `ini` read the text, `roster` reads `[HUB]`, `sections` sorts and merges
+//! The way there: `ini` reads the text, `roster` reads `[HUB]`, `sections` sorts and merges
 //! what the files say, and `resolve` turns it into values. No step stops at a fault: each notes what is wrong
 //! and goes on, so that one run names every fault. Nothing here looks at the environment or at a clock; the
 //! environment is handed in.
@@ -11,7 +11,6 @@ mod finding;
 mod foreign;
 mod ini;
 mod keys;
-mod lines;
 mod nearest;
 mod resolve;
 mod roster;
@@ -65,17 +64,28 @@ pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<L
     let mut findings = Findings::default();
     let mut sources = Vec::with_capacity(files.len());
     for (position, file) in files.iter().enumerate() {
-        let text = match std::fs::read(file) {
-            Ok(bytes) => utf8(bytes),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err("does not exist; make it, or name another with --config.file".to_owned())
+        let spot = Spot::file(file, position);
+        let text = match std::fs::read(file).map(String::from_utf8) {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => {
+                let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
+                findings.broken(&spot.line(line), "not UTF-8; save the file as UTF-8");
+                String::new()
             }
-            Err(error) => Err(format!("cannot be read: {error}; check the path and its permissions")),
+            Err(error) => {
+                findings.broken(
+                    &spot,
+                    match error.kind() {
+                        ErrorKind::NotFound => {
+                            "does not exist; make it, or name another with --config.file".to_owned()
+                        }
+                        _ => format!("cannot be read: {error}; check the path and its permissions"),
+                    },
+                );
+                String::new()
+            }
         };
-        let text = text.unwrap_or_else(|wrong| {
-            findings.broken(&Spot::file(file, position), wrong);
-            String::new()
-        });
         sources.push((file.clone(), text));
     }
     understand(&sources, env, findings)
@@ -101,18 +111,19 @@ fn understand(
     }
     let mut written = Vec::with_capacity(sources.len());
     for (position, (file, text)) in sources.iter().enumerate() {
+        let whole = Spot::file(file, position);
         let (sections, mistakes) = ini::parse(text);
         if let Some(format) = foreign::format(text) {
             let wrong = format!("not an INI file but {format}; {}", foreign::ADVICE);
             if mistakes.is_empty() {
-                findings.suspect(&Spot::file(file, position), wrong);
+                findings.suspect(&whole, wrong);
             } else {
-                findings.broken(&Spot::file(file, position), wrong);
+                findings.broken(&whole, wrong);
                 continue;
             }
         }
         for mistake in mistakes {
-            let spot = Spot::file(file, position).line(mistake.line);
+            let spot = whole.line(mistake.line);
             match mistake.hides {
                 ini::Hidden::Section => findings.broken(&spot, mistake.text),
                 ini::Hidden::Setting(header) => findings.damaged(&spot, header, mistake.text),
@@ -127,12 +138,4 @@ fn understand(
     let inventory = resolve::inventory(&roster, &sections, env, &mut findings);
     let warnings = findings.finish()?;
     Ok(Loaded { inventory, warnings })
-}
-
-fn utf8(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
-        format!("line {line}: not UTF-8; save the file as UTF-8")
-    })
 }

@@ -47,7 +47,7 @@ pub(super) struct Headed {
     pub(super) spot: Spot,
     pub(super) text: String,
     pub(super) header: Header,
-    settings: Vec<(String, String)>,
+    entries: Vec<ini::Entry>,
 }
 
 /// The sections of all files, in order.
@@ -55,11 +55,11 @@ pub(super) fn headed(files: &[(&Path, Vec<ini::Section>)]) -> Vec<Headed> {
     let mut all = Vec::new();
     for (position, (file, sections)) in files.iter().enumerate() {
         let file = Spot::file(file, position);
-        all.extend(sections.iter().enumerate().map(|(position, section)| Headed {
-            spot: file.section(&section.header, position),
+        all.extend(sections.iter().map(|section| Headed {
+            spot: file.section(&section.header, section.line),
             text: section.header.clone(),
             header: Header::parse(&section.header),
-            settings: section.settings.clone(),
+            entries: section.entries.clone(),
         }));
     }
     all
@@ -112,15 +112,15 @@ impl Section {
 
     /// Adds what a further section says. Keys are held against the table of this kind, if one is given.
     pub(super) fn absorb(&mut self, more: Headed, kind: Option<Kind>, findings: &mut Findings) {
-        let file = more.spot.order[0];
+        let file = more.spot.position;
         if let Some((_, header)) = self.headers.iter().find(|(other, _)| *other == file) {
             let text = format!("follows a [{header}] in the same file; join the two");
             findings.fault(&more.spot, text);
         }
         self.headers.push((file, more.text));
         let mut seen = BTreeSet::new();
-        for (position, (key, value)) in more.settings.into_iter().enumerate() {
-            let spot = more.spot.setting(&key, position);
+        for ini::Entry { key, value, line } in more.entries {
+            let spot = more.spot.setting(&key, line);
             if !seen.insert(key.clone()) {
                 findings.fault(&spot, "given twice in this section; keep one");
                 continue;
@@ -132,7 +132,8 @@ impl Section {
             match self.get(&key) {
                 None => self.settings.push(Setting { key, value, spot }),
                 Some(first) if first.value != value => {
-                    let (there, other) = (first.spot.file.display(), value::quoted(&first.value));
+                    let there = format!("{}:{}", first.spot.file.display(), first.spot.line);
+                    let other = value::quoted(&first.value);
                     findings.fault(
                         &spot,
                         format!("{} here, but {other} in {there}; keep one", value::quoted(&value)),

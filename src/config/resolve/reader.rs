@@ -12,8 +12,8 @@ use crate::config::value;
 pub(super) struct Reader<'a> {
     env: Env<'a>,
     pub(super) findings: &'a mut Findings,
-    /// The settings that have been looked at, by where they stand.
-    read: BTreeSet<[usize; 3]>,
+    /// The settings that have been looked at, by file and line.
+    read: BTreeSet<(usize, usize)>,
 }
 
 impl<'a> Reader<'a> {
@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
     /// a fault, its value is bad.
     pub(super) fn get<T>(&mut self, key: &Key<T>, from: &[Option<&Section>], names: &Names<'_>) -> Option<T> {
         let setting = from.iter().flatten().find_map(|section| section.get(key.name))?;
-        self.read.insert(setting.spot.order);
+        self.read.insert((setting.spot.position, setting.spot.line));
         match expanded(setting, key, names, self.env).and_then(|text| (key.read)(text.trim())) {
             Ok(value) => Some(value),
             Err(wrong) => {
@@ -48,8 +48,10 @@ impl<'a> Reader<'a> {
                 srvnode: Some("srvnode"),
                 node: Some(node.map_or("node", String::as_str)),
             };
-            for setting in section.settings.iter().filter(|setting| !self.read.contains(&setting.spot.order))
-            {
+            for setting in &section.settings {
+                if self.read.contains(&(setting.spot.position, setting.spot.line)) {
+                    continue;
+                }
                 let Some(key) = keys::known(kind, &setting.key) else { continue };
                 let checked = expanded(setting, key, &names, self.env);
                 if let Err(wrong) = checked.and_then(|text| key.check(text.trim())) {
