@@ -61,6 +61,7 @@ struct Common {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Load the configuration and report every fault and warning
+    #[command(after_long_help = config::keys_help())]
     Check {
         /// Connect to every node too, and say what was found or what to do
         #[arg(long)]

@@ -26,7 +26,7 @@ use finding::{Findings, Spot};
 
 pub use check::check_text;
 pub use finding::{Faults, Finding};
-pub use keys::known_keys;
+pub use keys::{KeyDoc, keys_help, known_keys};
 pub(crate) use nearest::nearest;
 
 /// One mail address, held to what the key `email` is held to.

@@ -69,5 +69,7 @@ impl Limited<'_> {
 
 /// The setting in force for a key, and how far away it stands.
 fn nearest<'a, T>(key: &Key<T>, from: &[Option<&'a Section>]) -> Option<(usize, &'a Setting)> {
-    from.iter().enumerate().find_map(|(distance, section)| Some((distance, section.as_ref()?.get(key.name)?)))
+    from.iter()
+        .enumerate()
+        .find_map(|(distance, section)| Some((distance, section.as_ref()?.get(key.known.name)?)))
 }

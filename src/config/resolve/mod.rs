@@ -62,9 +62,9 @@ fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, read
     let hub_only = Names { hub: Some(name), ..Names::default() };
     let from = [Some(section)];
     let damaged = section.headers().any(|header| reader.findings.is_damaged(header));
-    if section.get(keys::SRVNODE.name).is_none() && !damaged {
+    if section.get(keys::SRVNODE.known.name).is_none() && !damaged {
         reader.findings.absent(
-            &section.spot.lacking(keys::SRVNODE.name),
+            &section.spot.lacking(keys::SRVNODE.known.name),
             "missing; give the hub's host name as it stands in the paths on its nodes",
         );
     }
@@ -73,7 +73,7 @@ fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, read
     obsolete(section, reader);
     let expected = reader.get(&keys::SELECT, &from, &names).map(|repos| expected(section, repos, reader));
     let email = reader.get(&keys::EMAIL, &from, &names).unwrap_or_default();
-    if let (Some(twice), Some(setting)) = (repeated(&email), section.get(keys::EMAIL.name)) {
+    if let (Some(twice), Some(setting)) = (repeated(&email), section.get(keys::EMAIL.known.name)) {
         reader.findings.warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice)));
     }
     let report_url = reader.get(&keys::REPORTURL, &from, &names);
@@ -101,7 +101,7 @@ fn obsolete(section: &Section, reader: &mut Reader<'_>) {
 }
 
 fn expected(section: &Section, repos: Vec<Repo>, reader: &mut Reader<'_>) -> BTreeSet<Repo> {
-    if let (Some(twice), Some(setting)) = (repeated(&repos), section.get(keys::SELECT.name)) {
+    if let (Some(twice), Some(setting)) = (repeated(&repos), section.get(keys::SELECT.known.name)) {
         reader
             .findings
             .warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice.as_str())));
@@ -131,7 +131,7 @@ fn target(
     let scm_fold =
         reader.get(&keys::SCM_FOLD, &[of_node, of_hub, env], names).unwrap_or_else(|| "$SCM_FOLD".to_owned());
     let probe_timeout = reader.get(&keys::PROBE_TIMEOUT, &node_first, names).unwrap_or(PROBE_TIMEOUT);
-    let timeout = node_first.into_iter().flatten().find_map(|section| section.get(keys::TIMEOUT.name));
+    let timeout = node_first.into_iter().flatten().find_map(|section| section.get(keys::TIMEOUT.known.name));
     if let Some(setting) = timeout.filter(|_| connection.timeout > probe_timeout) {
         let text = "longer than `probe_timeout`, which ends the probe first; lower it or raise that";
         reader.findings.warn(&setting.spot, text);
@@ -165,12 +165,12 @@ fn connection(
     if let (Some(inline), Some(own)) = (&tag.user, &user)
         && inline != own
     {
-        contradiction(of_node, keys::USER.name, tag, reader);
+        contradiction(of_node, keys::USER.known.name, tag, reader);
     }
     if let (Some(inline), Some(own)) = (tag.port, port)
         && inline != own
     {
-        contradiction(of_node, keys::PORT.name, tag, reader);
+        contradiction(of_node, keys::PORT.known.name, tag, reader);
     }
     Connection {
         host: reader.get(&keys::HOST, &from, names).unwrap_or_else(|| tag.label.clone()),

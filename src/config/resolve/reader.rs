@@ -24,9 +24,9 @@ impl<'a> Reader<'a> {
     /// The value from the first of these sections that has the key; `None` where none has it or, which is then
     /// a fault, its value is bad.
     pub(super) fn get<T>(&mut self, key: &Key<T>, from: &[Option<&Section>], names: &Names<'_>) -> Option<T> {
-        let setting = from.iter().flatten().find_map(|section| section.get(key.name))?;
+        let setting = from.iter().flatten().find_map(|section| section.get(key.known.name))?;
         self.read.insert((setting.spot.position, setting.spot.line));
-        match expanded(setting, key, names, self.env).and_then(|text| (key.read)(text.trim())) {
+        match expanded(setting, &key.known, names, self.env).and_then(|text| (key.read)(text.trim())) {
             Ok(value) => Some(value),
             Err(wrong) => {
                 self.findings.fault(&setting.spot, setting.explained(wrong));
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
                 }
                 let Some(key) = keys::known(kind, &setting.key) else { continue };
                 let checked = expanded(setting, key, &names, self.env);
-                if let Err(wrong) = checked.and_then(|text| key.check(text.trim())) {
+                if let Err(wrong) = checked.and_then(|text| (key.check)(text.trim())) {
                     self.findings.fault(&setting.spot, setting.explained(wrong));
                 }
             }
@@ -62,12 +62,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn expanded(setting: &Setting, key: &dyn Known, names: &Names<'_>, env: Env<'_>) -> Result<String, String> {
-    let text = expand(&setting.value, key.expansion(), names, env)?;
+fn expanded(setting: &Setting, key: &Known, names: &Names<'_>, env: Env<'_>) -> Result<String, String> {
+    let text = expand(&setting.value, key.expansion, names, env)?;
     if !text.trim().is_empty() {
         Ok(text)
     } else if setting.value.is_empty() {
-        Err(keys::no_value(key.name()).to_owned())
+        Err(keys::no_value(key.name).to_owned())
     } else {
         Err(format!(
             "{} comes out empty; set what it refers to or write the value out",

@@ -41,6 +41,6 @@ pub(super) fn judge_sections(hubs: &BTreeMap<String, Hub>, sections: &Sections, 
 
 /// The repos a hub selects; `None` where it takes every one, or where that cannot be said.
 fn selected<'a>(hub: &'a Hub, sections: &Sections) -> Option<&'a BTreeSet<Repo>> {
-    sections.hubs.get(&hub.name)?.get(keys::SELECT.name)?;
+    sections.hubs.get(&hub.name)?.get(keys::SELECT.known.name)?;
     hub.targets.values().next()?.expected.as_ref()
 }
