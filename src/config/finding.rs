@@ -146,6 +146,7 @@ impl Findings {
 
     /// What is wrong with a file as a whole if anything is wrong in it; that is then its only fault.
     pub(super) fn suspect(&mut self, spot: &Spot, text: impl Into<String>) {
+        self.incomplete |= self.faults.iter().any(|fault| fault.spot.position == spot.position);
         self.suspects.push(Finding { spot: spot.clone(), text: text.into() });
     }
 

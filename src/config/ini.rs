@@ -6,55 +6,46 @@
 
 use ini::{Ini, ParseOption};
 
+use super::finding::{Findings, Spot};
+
 /// A section as it stands in a file.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Section {
+#[derive(Debug, Clone)]
+pub(super) struct Written {
     /// What stands between the brackets.
     pub(super) header: String,
-    /// The line of the header, counted from 1.
-    pub(super) line: usize,
+    pub(super) spot: Spot,
     /// In order, repeated keys included.
-    pub(super) entries: Vec<Entry>,
+    pub(super) settings: Vec<Setting>,
 }
 
-/// A setting as it stands in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+/// A setting, and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
     pub(super) key: String,
     /// Its lines are joined by newlines.
     pub(super) value: String,
-    /// The line of the key, counted from 1.
-    pub(super) line: usize,
+    pub(super) spot: Spot,
 }
 
-/// A line that cannot be read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
-    /// Counted from 1.
-    pub(super) line: usize,
-    /// What may be missing because of it.
-    pub(super) hides: Hidden,
-    /// What is wrong and what to do.
-    pub(super) text: String,
+impl Setting {
+    /// What is wrong with the value, with the likely reason where the value shows one.
+    pub(super) fn explained(&self, wrong: String) -> String {
+        if self.value.contains('\n') {
+            format!("{wrong} (an indented line goes on with the value above it)")
+        } else if self.value.contains(" #") || self.value.contains(" ;") {
+            format!("{wrong} (a comment needs a line of its own)")
+        } else {
+            wrong
+        }
+    }
 }
 
-/// What is not known because a line could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Hidden {
-    /// Nothing that has a meaning.
-    Nothing,
-    /// A setting of the section with this header.
-    Setting(String),
-    /// A whole section.
-    Section,
-}
-
-/// The sections of a text in order, and what could not be read, which is left out.
+/// The sections of a file in order. What cannot be read is a fault and left out.
 ///
 /// Values are as Python's ConfigParser users know them: indented lines go on with a value, a backslash is a
 /// backslash, a comment has a line of its own. Quotes around a value come off.
-pub(super) fn parse(text: &str) -> (Vec<Section>, Vec<Mistake>) {
-    let (mut sections, mut mistakes) = (Vec::<Section>::new(), Vec::new());
+pub(super) fn parse(text: &str, file: &Spot, findings: &mut Findings) -> Vec<Written> {
+    let mut sections = Vec::<Written>::new();
     // The settings below a damaged header are passed over: each would only be one fault more.
     let mut is_hidden = false;
     for item in items(text) {
@@ -63,24 +54,27 @@ pub(super) fn parse(text: &str) -> (Vec<Section>, Vec<Mistake>) {
             let header = item.header();
             is_hidden = header.is_err();
             match header {
-                Ok(header) => sections.push(Section { header, line, entries: Vec::new() }),
-                Err((line, text)) => mistakes.push(Mistake { line, hides: Hidden::Section, text }),
+                Ok(header) => {
+                    let spot = file.section(&header, line);
+                    sections.push(Written { header, spot, settings: Vec::new() });
+                }
+                Err((line, wrong)) => findings.broken(&file.line(line), wrong),
             }
         } else if !is_hidden {
             let Some(section) = sections.last_mut() else {
-                let text = "stands before any [section]; put it below one".to_owned();
-                mistakes.push(Mistake { line, hides: Hidden::Nothing, text });
+                findings.fault(&file.line(line), "stands before any [section]; put it below one");
                 continue;
             };
             match item.setting() {
-                Ok((key, value)) => section.entries.push(Entry { key, value, line }),
-                Err((line, text)) => {
-                    mistakes.push(Mistake { line, hides: Hidden::Setting(section.header.clone()), text });
+                Ok((key, value)) => {
+                    let spot = section.spot.setting(&key, line);
+                    section.settings.push(Setting { key, value, spot });
                 }
+                Err((line, wrong)) => findings.damaged(&file.line(line), section.header.clone(), wrong),
             }
         }
     }
-    (sections, mistakes)
+    sections
 }
 
 /// A header, or a setting with the lines that go on with it: the number of each line, and what it holds.
@@ -212,12 +206,31 @@ fn check_value(content: &str) -> Result<(), String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+    use std::path::Path;
+
     use super::*;
 
+    /// Every section with its line and its settings with theirs, and every fault as it prints.
+    type Read = (Vec<(String, usize, Vec<(String, String, usize)>)>, Vec<String>);
+
+    fn read(text: &str) -> Read {
+        let mut findings = Findings::default();
+        let sections = parse(text, &Spot::file(Path::new("f"), 0), &mut findings);
+        let settings = |settings: Vec<Setting>| {
+            settings.into_iter().map(|one| (one.key, one.value, one.spot.line)).collect()
+        };
+        let sections =
+            sections.into_iter().map(|one| (one.header, one.spot.line, settings(one.settings))).collect();
+        let faults = findings
+            .finish()
+            .map_or_else(|faults| faults.faults().iter().map(ToString::to_string).collect(), |_| Vec::new());
+        (sections, faults)
+    }
+
     fn settings(text: &str) -> Vec<(String, String)> {
-        let (mut sections, mistakes) = parse(text);
-        assert_eq!(mistakes, []);
-        sections.remove(0).entries.into_iter().map(|entry| (entry.key, entry.value)).collect()
+        let (mut sections, faults) = read(text);
+        assert_eq!(faults, Vec::<String>::new());
+        sections.remove(0).2.into_iter().map(|(key, value, _)| (key, value)).collect()
     }
 
     fn value(text: &str) -> String {
@@ -247,24 +260,26 @@ mod tests {
     fn windows_files_read_as_unix_ones() {
         let unix = "[s]\nk = a\n  b\n\n[t]\nl = \"c\"\n";
         let windows = format!("\u{feff}{}", unix.replace('\n', "\r\n"));
-        assert_eq!(parse(&windows), parse(unix));
+        assert_eq!(read(&windows), read(unix));
     }
 
     #[test]
     fn repeated_sections_and_keys_are_all_there_in_order() {
-        let (sections, mistakes) = parse("[b]\nk = 1\nk = 2\n[a]\n[b]\nk = 3\n");
-        assert_eq!(mistakes, []);
-        let flat: Vec<_> = sections.iter().map(|s| (s.header.as_str(), s.entries.len())).collect();
-        assert_eq!(flat, [("b", 2), ("a", 0), ("b", 1)]);
-        assert_eq!(sections[0].entries[1].value, "2");
+        let (sections, faults) = read("[b]\nk = 1\nk = 2\n[a]\n[b]\nk = 3\n");
+        assert_eq!(faults, Vec::<String>::new());
+        let flat: Vec<_> =
+            sections.iter().map(|(header, line, all)| (header.as_str(), *line, all.len())).collect();
+        assert_eq!(flat, [("b", 1, 2), ("a", 4, 0), ("b", 5, 1)]);
+        assert_eq!(sections[0].2[1], ("k".to_owned(), "2".to_owned(), 3));
     }
 
     #[test]
     fn a_broken_line_does_not_spoil_its_neighbours() {
-        let (sections, mistakes) = parse("[a]\nx = 1\ngarbage\ny = 2\n[b\nz = 3\n[c]\nw = 'open\nv = 4\n");
-        let lines: Vec<_> = mistakes.iter().map(|mistake| mistake.line).collect();
-        assert_eq!(lines, [3, 5, 8]);
-        let keys = sections.iter().flat_map(|section| &section.entries).map(|entry| entry.key.as_str());
+        let (sections, faults) = read("[a]\nx = 1\ngarbage\ny = 2\n[b\nz = 3\n[c]\nw = 'open\nv = 4\n");
+        let starts = ["f:3: neither", "f:5: the section's name", "f:8: the `'`"];
+        assert_eq!(faults.len(), starts.len(), "{faults:?}");
+        assert!(faults.iter().zip(starts).all(|(fault, start)| fault.starts_with(start)), "{faults:?}");
+        let keys = sections.iter().flat_map(|(.., settings)| settings).map(|(key, ..)| key.as_str());
         assert_eq!(keys.collect::<Vec<_>>(), ["x", "y", "v"]);
     }
 
@@ -283,24 +298,24 @@ mod tests {
                 text.push_str(alphabet[(seed >> 33) as usize % alphabet.len()]);
             }
             let whole = format!("{text}\n[last]\nkey = value\n");
-            let (sections, mistakes) = parse(&whole);
-            let last = sections.last().unwrap();
-            assert_eq!((last.header.as_str(), last.entries.len()), ("last", 1), "{whole:?}");
-            assert_eq!(last.entries[0].value, "value", "{whole:?}");
-            let mut lines: Vec<usize> = mistakes.iter().map(|mistake| mistake.line).collect();
-            lines.extend(sections.iter().flat_map(|s| s.entries.iter().map(|e| e.line).chain([s.line])));
+            let (sections, faults) = read(&whole);
+            let (header, _, last) = sections.last().unwrap();
+            assert_eq!((header.as_str(), last.len()), ("last", 1), "{whole:?}");
+            assert_eq!(last[0].1, "value", "{whole:?}");
+            let line = |fault: &String| fault.split(':').nth(1).unwrap().parse::<usize>().unwrap();
+            let mut lines: Vec<usize> = faults.iter().map(line).collect();
+            lines.extend(
+                sections.iter().flat_map(|(_, line, all)| all.iter().map(|one| one.2).chain([*line])),
+            );
             let told = lines.len();
             lines.sort_unstable();
             lines.dedup();
             assert_eq!(lines.len(), told, "a line was read twice: {whole:?}");
             let written: Vec<&str> = whole.lines().collect();
-            for entry in sections.iter().flat_map(|section| &section.entries) {
-                assert!(written[entry.line - 1].contains(entry.key.as_str()), "{whole:?}: {entry:?}");
+            for (key, _, line) in sections.iter().flat_map(|(.., settings)| settings) {
+                assert!(written[line - 1].contains(key.as_str()), "{whole:?}: {key:?}");
             }
-            assert!(
-                mistakes.iter().all(|mistake| !mistake.text.starts_with("cannot be read")),
-                "{whole:?}: {mistakes:?}"
-            );
+            assert!(faults.iter().all(|fault| !fault.contains("cannot be read")), "{whole:?}: {faults:?}");
         }
     }
 }

@@ -109,32 +109,16 @@ fn understand(
     if sources.is_empty() {
         findings.broken(&first, "names no file; give it the path of a configuration file");
     }
-    let mut written = Vec::with_capacity(sources.len());
+    let mut written = Vec::new();
     for (position, (file, text)) in sources.iter().enumerate() {
-        let whole = Spot::file(file, position);
-        let (sections, mistakes) = ini::parse(text);
+        let file = Spot::file(file, position);
+        written.extend(ini::parse(text, &file, &mut findings));
         if let Some(format) = foreign::format(text) {
-            let wrong = format!("not an INI file but {format}; {}", foreign::ADVICE);
-            if mistakes.is_empty() {
-                findings.suspect(&whole, wrong);
-            } else {
-                findings.broken(&whole, wrong);
-                continue;
-            }
+            findings.suspect(&file, format!("not an INI file but {format}; {}", foreign::ADVICE));
         }
-        for mistake in mistakes {
-            let spot = whole.line(mistake.line);
-            match mistake.hides {
-                ini::Hidden::Section => findings.broken(&spot, mistake.text),
-                ini::Hidden::Setting(header) => findings.damaged(&spot, header, mistake.text),
-                ini::Hidden::Nothing => findings.fault(&spot, mistake.text),
-            }
-        }
-        written.push((file.as_path(), sections));
     }
-    let headed = sections::headed(&written);
-    let roster = roster::read(&headed, &first, env, &mut findings);
-    let sections = sections::sort(headed, &roster, &mut findings);
+    let roster = roster::read(&written, &first, env, &mut findings);
+    let sections = sections::sort(written, &roster, &mut findings);
     let inventory = resolve::inventory(&roster, &sections, env, &mut findings);
     let warnings = findings.finish()?;
     Ok(Loaded { inventory, warnings })

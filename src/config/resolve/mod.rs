@@ -34,7 +34,7 @@ pub(super) fn inventory(
     let mut reader = Reader::new(env, findings);
     let mut hubs = BTreeMap::new();
     for (name, listed) in &roster.hubs {
-        match sections.hubs.get(name) {
+        match sections.hub(name) {
             Some(section) => {
                 hubs.insert(name.clone(), hub(name, listed, section, sections, &mut reader));
             }
@@ -122,9 +122,9 @@ fn target(
     sections: &Sections,
     reader: &mut Reader<'_>,
 ) -> Target {
-    let of_hub = sections.hubs.get(hub);
-    let of_node = sections.nodes.get(&tag.label);
-    let env = sections.env.as_ref();
+    let of_hub = sections.hub(hub);
+    let of_node = sections.node(&tag.label);
+    let env = sections.env();
     let node_first = [of_node, env];
 
     let connection = connection(tag, names, of_node, env, reader);
@@ -136,7 +136,7 @@ fn target(
         let text = "longer than `probe_timeout`, which ends the probe first; lower it or raise that";
         reader.findings.warn(&setting.spot, text);
     }
-    let limited = Limited { hub, names, repos: &sections.repos, outer: [of_node, of_hub, env] };
+    let limited = Limited { hub, names, sections, outer: [of_node, of_hub, env] };
     Target {
         hub: hub.to_owned(),
         node: tag.label.clone(),

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::config::expand::{Env, Names, expand};
 use crate::config::finding::Findings;
-use crate::config::keys::{self, Key, Kind, Known};
-use crate::config::sections::{Section, Sections, Setting};
+use crate::config::ini::Setting;
+use crate::config::keys::{self, Key, Known};
+use crate::config::sections::{Section, Sections, Subject};
 use crate::config::value;
 
 /// Reads settings and notes what is wrong with them.
@@ -37,12 +38,13 @@ impl<'a> Reader<'a> {
 
     /// Checks what nothing has needed so far, for it is as wrong as what is in use.
     pub(super) fn check_unread(&mut self, sections: &Sections) {
-        let of_env = sections.env.iter().map(|section| (Kind::Env, None, None, section));
-        let of_hubs = sections.hubs.iter().map(|(name, section)| (Kind::Hub, Some(name), None, section));
-        let of_nodes = sections.nodes.iter().map(|(name, section)| (Kind::Node, None, Some(name), section));
-        let of_repos =
-            sections.repos.iter().map(|((hub, _), section)| (Kind::Repo, hub.as_ref(), None, section));
-        for (kind, hub, node, section) in of_env.chain(of_hubs).chain(of_nodes).chain(of_repos) {
+        for (subject, section) in &sections.0 {
+            let (hub, node) = match subject {
+                Subject::Env => (None, None),
+                Subject::Hub(name) => (Some(name), None),
+                Subject::Node(name) => (None, Some(name)),
+                Subject::Repo(hub, _) => (hub.as_ref(), None),
+            };
             let names = Names {
                 hub: Some(hub.map_or("hub", String::as_str)),
                 srvnode: Some("srvnode"),
@@ -52,7 +54,7 @@ impl<'a> Reader<'a> {
                 if self.read.contains(&(setting.spot.position, setting.spot.line)) {
                     continue;
                 }
-                let Some(key) = keys::known(kind, &setting.key) else { continue };
+                let Some(key) = keys::known(subject.kind(), &setting.key) else { continue };
                 let checked = expanded(setting, key, &names, self.env);
                 if let Err(wrong) = checked.and_then(|text| (key.check)(text.trim())) {
                     self.findings.fault(&setting.spot, setting.explained(wrong));
