@@ -28,22 +28,7 @@ pub use check::check_text;
 pub use finding::{Faults, Finding};
 pub use keys::{KeyDoc, keys_help, known_keys};
 pub(crate) use nearest::nearest;
-
-/// One mail address, held to what the key `email` is held to.
-///
-/// # Errors
-/// Says what is wrong with it.
-pub fn mail_address(text: &str) -> Result<String, String> {
-    value::mail_address(text)
-}
-
-/// The address of a page, held to what the key `reporturl` is held to.
-///
-/// # Errors
-/// Says what is wrong with it.
-pub fn page_address(text: &str) -> Result<String, String> {
-    value::page(text)
-}
+pub use value::{mail_address, page as page_address};
 
 /// A configuration that can be worked with.
 #[derive(Debug, Clone)]

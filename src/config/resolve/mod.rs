@@ -71,11 +71,11 @@ fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, read
     let srvnode = reader.get(&keys::SRVNODE, &from, &hub_only).unwrap_or_else(|| name.to_owned());
     let names = Names { srvnode: Some(&srvnode), ..hub_only };
     obsolete(section, reader);
-    let expected = reader.get(&keys::SELECT, &from, &names).map(|repos| expected(section, repos, reader));
+    let repos = reader.get(&keys::SELECT, &from, &names);
+    warn_of_repetition(section, keys::SELECT.known.name, repos.iter().flatten().map(Repo::as_str), reader);
+    let expected: Option<BTreeSet<Repo>> = repos.map(|repos| repos.into_iter().collect());
     let email = reader.get(&keys::EMAIL, &from, &names).unwrap_or_default();
-    if let (Some(twice), Some(setting)) = (repeated(&email), section.get(keys::EMAIL.known.name)) {
-        reader.findings.warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice)));
-    }
+    warn_of_repetition(section, keys::EMAIL.known.name, email.iter().map(String::as_str), reader);
     let report_url = reader.get(&keys::REPORTURL, &from, &names);
     let message = reader.get(&keys::MESSAGE, &from, &names);
     let targets = listed
@@ -100,17 +100,17 @@ fn obsolete(section: &Section, reader: &mut Reader<'_>) {
     }
 }
 
-fn expected(section: &Section, repos: Vec<Repo>, reader: &mut Reader<'_>) -> BTreeSet<Repo> {
-    if let (Some(twice), Some(setting)) = (repeated(&repos), section.get(keys::SELECT.known.name)) {
-        reader
-            .findings
-            .warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice.as_str())));
+fn warn_of_repetition<'a>(
+    section: &Section,
+    key: &str,
+    mut words: impl Iterator<Item = &'a str>,
+    reader: &mut Reader<'_>,
+) {
+    let mut seen = BTreeSet::new();
+    let twice = words.find(|word| !seen.insert(*word));
+    if let (Some(twice), Some(setting)) = (twice, section.get(key)) {
+        reader.findings.warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice)));
     }
-    repos.into_iter().collect()
-}
-
-fn repeated<T: PartialEq>(all: &[T]) -> Option<&T> {
-    all.iter().enumerate().find(|(position, one)| all[..*position].contains(one)).map(|(_, one)| one)
 }
 
 fn target(

@@ -1,15 +1,12 @@
 //! What becomes part of the path of a hub's tarballs on a node.
 
-use super::{Read, quoted};
+use super::{Read, quoted, unfit};
 
 /// The host name of a hub as it stands in paths: one component of a path.
 pub(in crate::config) fn srvnode(text: &str) -> Read<String> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || "/$`\\'\",;*?".contains(c);
     if text.contains(odd) || matches!(text, "." | "..") || text.starts_with(['-', '~']) {
-        return Err(format!(
-            "{} is not one directory name; write the hub's host name as in the paths",
-            quoted(text)
-        ));
+        return Err(unfit(text, "is not one directory name; write the hub's host name as in the paths"));
     }
     Ok(text.to_owned())
 }
@@ -24,10 +21,7 @@ pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
             };
             let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             if name.is_empty() || !plain || name.starts_with(|c: char| c.is_ascii_digit()) {
-                return Err(format!(
-                    "{} does not start with a plain variable; write $NAME or $NAME/…",
-                    quoted(text)
-                ));
+                return Err(unfit(text, "does not start with a plain variable; write $NAME or $NAME/…"));
             }
             (format!("${name}"), rest)
         }
@@ -37,10 +31,7 @@ pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
         },
     };
     if !(rest.starts_with('/') || rest.is_empty() && !start.is_empty()) {
-        return Err(format!(
-            "{} is not a directory of the node; start it with `/`, `~/` or `$NAME`",
-            quoted(text)
-        ));
+        return Err(unfit(text, "is not a directory of the node; start it with `/`, `~/` or `$NAME`"));
     }
     match rest.chars().find(|c| c.is_control() || matches!(c, '$' | '`')) {
         Some(c) if c.is_control() => {

@@ -31,12 +31,17 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
+/// What is said of a value that cannot be taken: what it is not, and what to write instead.
+fn unfit(text: &str, wrong: &str) -> String {
+    format!("{} {wrong}", quoted(text))
+}
+
 /// Yes or no, in the words of Python's ConfigParser.
 pub(super) fn yes_or_no(text: &str) -> Read<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" => Ok(false),
-        _ => Err(format!("{} is neither true nor false; write one of them", quoted(text))),
+        _ => Err(unfit(text, "is neither true nor false; write one of them")),
     }
 }
 
@@ -46,7 +51,7 @@ pub(super) fn path(text: &str) -> Read<PathBuf> {
         return Err("holds a control character or a line break; write one path".to_owned());
     }
     if !text.starts_with('/') {
-        return Err(format!("{} is not an absolute path; start it with `/` or `~/`", quoted(text)));
+        return Err(unfit(text, "is not an absolute path; start it with `/` or `~/`"));
     }
     Ok(PathBuf::from(text))
 }
@@ -56,7 +61,7 @@ pub(super) fn host_key_checking(text: &str) -> Read<HostKeyChecking> {
     match text {
         "strict" => Ok(HostKeyChecking::Strict),
         "accept-new" => Ok(HostKeyChecking::AcceptNew),
-        _ => Err(format!("{} is not known; write strict or accept-new", quoted(text))),
+        _ => Err(unfit(text, "is not known; write strict or accept-new")),
     }
 }
 
@@ -75,14 +80,17 @@ pub(super) fn timezone(text: &str) -> Read<TimeZone> {
     })
 }
 
-/// The address of a page.
-pub(super) fn page(text: &str) -> Read<String> {
+/// The address of a page, as the key `reporturl` takes it.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn page(text: &str) -> Result<String, String> {
     let clean = !text.contains(|c: char| c.is_whitespace() || c.is_control());
     Url::parse(text)
         .ok()
         .filter(|url| clean && matches!(url.scheme(), "http" | "https") && url.has_host())
         .map(|_| text.to_owned())
-        .ok_or_else(|| format!("{} is not the address of a page; write http://… or https://…", quoted(text)))
+        .ok_or_else(|| unfit(text, "is not the address of a page; write http://… or https://…"))
 }
 
 /// A remark: one line of text.
@@ -144,10 +152,12 @@ pub(super) fn emails(text: &str) -> Read<Vec<String>> {
     })
 }
 
-/// One mail address.
-pub(super) fn mail_address(text: &str) -> Read<String> {
-    email(text)
-        .ok_or_else(|| format!("{} is not a mail address; write it like who@example.org", quoted(text)))
+/// One mail address, as the key `email` takes it.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn mail_address(text: &str) -> Result<String, String> {
+    email(text).ok_or_else(|| unfit(text, "is not a mail address; write it like who@example.org"))
 }
 
 /// What a mail server, and Alertmanager before it, takes for an address, less what needs quotes.
