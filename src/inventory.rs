@@ -149,7 +149,7 @@ pub struct Limits {
     pub min_tarballs: Option<u64>,
     /// No more tarballs than this may be held.
     pub max_tarballs: Option<u64>,
-    /// The newest tarball's size over the previous one's may be no smaller.
+    /// The newest tarball's size over that of the largest of the three before it may be no smaller.
     pub min_size_ratio: Option<f64>,
 }
 

@@ -100,7 +100,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
         Family {
             name: "scm_backup_tarball_previous_size",
             unit: Some(&Unit::Bytes),
-            help: "Size of the tarball before the newest.",
+            help: "What the newest is compared with: size of the largest of the three tarballs before it, or of as many as are held.",
         },
         |row| Some(Value::Count(row.summary?.previous.as_ref()?.size)),
     ),
@@ -203,7 +203,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
         Family {
             name: "scm_backup_min_size_ratio",
             unit: None,
-            help: "The newest tarball's size over the previous one's may be no smaller than this.",
+            help: "The newest tarball's size over that of the largest of the three before it may be no smaller than this.",
         },
         |row| row.limits.min_size_ratio.map(Value::Real),
     ),

@@ -76,7 +76,7 @@ fn say(word: &str) -> &'static str {
             "Look at the newest and its sidecar; if the transfer was cut, send it again from the hub."
         }
         "shrunk" => {
-            "Compare the newest with the one before it; if it was cut, make and send it again; if it is right, the next night settles it."
+            "Compare the newest with those before it; if it was cut, make and send it again; if it is right, three more such nights settle it."
         }
         "too_few" => "See on the node whether something removed older ones.",
         "too_many" => "See why nothing purges the older ones any more.",

@@ -86,6 +86,46 @@ fn a_tarball_that_is_listed_twice_is_not_its_own_predecessor() {
     assert_eq!(env(&report).previous.as_ref().unwrap().path, BEFORE);
 }
 
+/// The sizes of the newest and of what it is compared with, of tarballs of the days of a month, in whichever order they come.
+fn compared(sizes: &[u64]) -> (u64, Option<u64>) {
+    let path = |at: usize| format!("svn/env/2012/11/{:02}/161023/env-{at}.tar.gz", at + 1);
+    let paths: Vec<String> = (0..sizes.len()).map(path).collect();
+    let listing: Vec<_> = paths.iter().zip(sizes).map(|(path, size)| tarball(path, *size)).collect();
+    let orders = (0..listing.len()).flat_map(|by| {
+        let mut forwards = listing.clone();
+        forwards.rotate_left(by);
+        let backwards = forwards.iter().rev().copied().collect();
+        [forwards, backwards]
+    });
+    let found: BTreeSet<_> = orders
+        .map(|order| {
+            let report = report(&order);
+            let env = env(&report);
+            assert_eq!(env.count, sizes.len() as u64);
+            (env.newest.size, env.previous.as_ref().map(|previous| previous.size))
+        })
+        .collect();
+    assert_eq!(found.len(), 1, "{sizes:?} in other orders: {found:?}");
+    found.first().copied().unwrap()
+}
+
+#[test]
+fn newest_is_compared_with_the_largest_of_the_three_before_it() {
+    assert_eq!(compared(&[10]), (10, None));
+    assert_eq!(compared(&[10, 7]), (7, Some(10)));
+    assert_eq!(compared(&[10, 7, 6]), (6, Some(10)));
+    assert_eq!(compared(&[10, 7, 6, 6]), (6, Some(10)));
+    assert_eq!(compared(&[10, 7, 6, 6, 6]), (6, Some(7)));
+    assert_eq!(compared(&[99, 98, 1, 3, 2, 4]), (4, Some(3)));
+    assert_eq!(compared(&[10, 0, 0, 9]), (9, Some(10)));
+}
+
+#[test]
+fn of_several_as_large_the_newest_is_compared_with() {
+    let report = report(&[tarball(OLDEST, 5), tarball(BEFORE, 5), tarball(NEWEST, 5)]);
+    assert_eq!(env(&report).previous.as_ref().unwrap().path, BEFORE);
+}
+
 #[test]
 fn total_bytes_stop_at_the_largest_number() {
     assert_eq!(env(&report(&[tarball(BEFORE, u64::MAX), tarball(NEWEST, 2)])).total_bytes, u64::MAX);

@@ -69,7 +69,8 @@ impl Report {
 pub struct RepoSummary {
     /// The newest tarball by its stamp.
     pub newest: Tarball,
-    /// The one before it.
+    /// What it is compared with: the largest of the three before it, or of as many as are held. One that was cut short is no
+    /// measure for the next.
     pub previous: Option<Tarball>,
     /// When the oldest was made.
     pub oldest: Timestamp,
@@ -126,7 +127,7 @@ impl Verification {
 }
 
 impl RepoSummary {
-    /// The newest tarball's size over the previous one's; `None` without a previous one that has a size.
+    /// The newest tarball's size over that of [`RepoSummary::previous`]; `None` without one that has a size.
     pub fn size_ratio(&self) -> Option<f64> {
         let previous = self.previous.as_ref().filter(|previous| previous.size > 0)?;
         Some(self.newest.size as f64 / previous.size as f64)

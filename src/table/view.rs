@@ -271,9 +271,9 @@ pub struct RepoView {
     pub expected: bool,
     /// The newest tarball; `null` when none was found.
     pub newest: Option<TarballView>,
-    /// The one before it; `null` when there is none.
+    /// What it is compared with, the largest of the three before it; `null` when there is none.
     pub previous: Option<TarballView>,
-    /// The newest's size over the previous one's; `null` when there is no previous one, or it is empty.
+    /// The newest's size over that of `previous`; `null` when there is none, or it is empty.
     pub size_ratio: Option<f64>,
     /// Whether the newest's sidecar is there and gives its size; `null` when nothing is known.
     pub verified: Option<bool>,
@@ -309,7 +309,7 @@ pub struct LimitsView {
     pub min_tarballs: Option<u64>,
     /// No more may be held.
     pub max_tarballs: Option<u64>,
-    /// The newest's size over the previous one's may be no smaller.
+    /// The newest's size over that of `previous` may be no smaller.
     pub min_size_ratio: Option<f64>,
     /// The same in words.
     pub text: String,
@@ -360,7 +360,9 @@ impl LimitsView {
             (None, None) => None,
         };
         let age = limits.max_age.map(|age| format!("newest at most {} old", Limit(age)));
-        let ratio = limits.min_size_ratio.map(|ratio| format!("newest at least {ratio} of the previous"));
+        let ratio = limits
+            .min_size_ratio
+            .map(|ratio| format!("newest at least {ratio} of the largest of 3 before it"));
         let words: Vec<String> = [age, held, ratio].into_iter().flatten().collect();
         Self {
             max_age_seconds: limits.max_age.map(|age| age.as_secs_f64()),

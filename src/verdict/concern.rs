@@ -42,13 +42,13 @@ pub enum Concern {
     },
     /// The newest has a sidecar that cannot be understood: `tarball_verified == 0`, unless excused.
     Garbled,
-    /// The newest is much smaller than the one before it:
+    /// The newest is much smaller than the largest of the three before it:
     /// `tarball_size_bytes > 0 and tarball_size_bytes / tarball_previous_size_bytes < min_size_ratio`; unless excused, an
     /// alarm `unless tarball_verified == 1`, which leaves a warning.
     Shrunk {
         /// Its size in bytes.
         size: u64,
-        /// The size of the one before it in bytes; not 0.
+        /// The size of the largest of the three before it in bytes; not 0.
         previous: u64,
         /// The limit in force.
         limit: f64,
@@ -134,7 +134,7 @@ impl fmt::Display for Concern {
                 // Cut, not rounded, so that it never seems to reach the limit.
                 let ratio = (size as f64 / previous as f64 * 100.0).floor() / 100.0;
                 let (size, previous) = (Bytes(size), Bytes(previous));
-                write!(f, "newest is {size}, {ratio} of the previous {previous}, limit {limit}")?;
+                write!(f, "newest is {size}, {ratio} of the largest recent one ({previous}), limit {limit}")?;
                 if verified { f.write_str(" (its sidecar agrees)") } else { Ok(()) }
             }
             Self::TooFew { held, wanted } => write!(f, "{held} held, at least {wanted} wanted"),
@@ -176,11 +176,11 @@ mod tests {
             (Concern::Garbled, "newest has a sidecar that cannot be understood"),
             (
                 Concern::Shrunk { size: 1_147_682_816, previous: 1_529_629_254, limit: 0.8, verified: false },
-                "newest is 1.07 GiB, 0.75 of the previous 1.42 GiB, limit 0.8",
+                "newest is 1.07 GiB, 0.75 of the largest recent one (1.42 GiB), limit 0.8",
             ),
             (
                 Concern::Shrunk { size: 7_999, previous: 10_000, limit: 0.8, verified: true },
-                "newest is 7.81 KiB, 0.79 of the previous 9.77 KiB, limit 0.8 (its sidecar agrees)",
+                "newest is 7.81 KiB, 0.79 of the largest recent one (9.77 KiB), limit 0.8 (its sidecar agrees)",
             ),
             (Concern::TooFew { held: 2, wanted: 5 }, "2 held, at least 5 wanted"),
             (

@@ -60,7 +60,7 @@ fn a_tarball_cut_by_a_timeout_is_an_alarm_the_same_night() {
         verdict.words(),
         [
             "newest is 1147682816 bytes, its sidecar says 1531229474",
-            "newest is 1.07 GiB, 0.75 of the previous 1.42 GiB, limit 0.8",
+            "newest is 1.07 GiB, 0.75 of the largest recent one (1.42 GiB), limit 0.8",
         ]
     );
 }

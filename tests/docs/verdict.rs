@@ -22,7 +22,9 @@ fn row_of(concern: &Concern) -> &'static str {
         Concern::NoSidecar => "the newest has no sidecar, while others of the repo have one *",
         Concern::Contradicted { .. } => "the newest has not the size that its sidecar gives *",
         Concern::Garbled => "the newest has a sidecar that cannot be understood *",
-        Concern::Shrunk { .. } => "the newest over the one before it is less than `min_size_ratio` *",
+        Concern::Shrunk { .. } => {
+            "the newest over the largest of the three before it is less than `min_size_ratio` *"
+        }
         Concern::TooFew { .. } => "fewer are held than `min_tarballs`",
         Concern::TooMany { .. } => "more are held than `max_tarballs`",
         Concern::Future { .. } => "the newest is stamped more than an hour in the future",

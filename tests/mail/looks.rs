@@ -82,7 +82,7 @@ warn   tracs/x on C missing                                  -            -
 ALARM: tracs/env on H1 too old
   The newest backup of tracs/env (hub C2) on node H1 is 12d 3h old, past its
   limit of 1d 2h.
-  newest: 1.425 GiB (before: 1.423 GiB), 12d 3h old, 7 held
+  newest: 1.425 GiB (before: up to 1.423 GiB), 12d 3h old, 7 held
   since 2026-11-22 03:10 UTC
   look:  scm-backup-exporter probe C2 H1
   to do: https://doc.example.org/x/alerts/runbooks/ScmBackupTooOld.md
