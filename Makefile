@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 .DEFAULT_GOAL := help
 # cc, which tools installs, is what build links with; and cargo uses all cores anyway.
 .NOTPARALLEL:
-.PHONY: help tools build demo test format lint units check-demo bench deny install
+.PHONY: help tools toolchain build demo test format lint units check-demo bench deny install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,8 +38,10 @@ check-demo: tools build ## the demo without a person: does Prometheus see what w
 tools: ## installs, by apt, the programs that tests and demo run and that are missing
 	@sh tests/testbed/install-tools.sh
 
-build: ## the program and the demo
-	@command -v $(CARGO) >/dev/null 2>&1 || { echo 'there is no cargo here; install Rust: https://rustup.rs' >&2; exit 1; }
+toolchain: ## is there what the program is built with: Rust, and a linker?
+	@sh deploy/check-toolchain.sh $(CARGO)
+
+build: toolchain ## the program and the demo
 	$(CARGO) build --locked --workspace
 
 bench: tools ## the benchmarks, in release mode
@@ -49,7 +51,7 @@ deny: ## licences, advisories and sources of the dependencies, as deny.toml says
 	@command -v cargo-deny >/dev/null 2>&1 || { echo 'missing cargo-deny: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny check
 
-install: ## the program, in release mode, into $(PREFIX)/bin, and the systemd unit beside it
+install: toolchain ## the program, in release mode, into $(PREFIX)/bin, and the systemd unit beside it
 	$(CARGO) build --locked --release --bin scm-backup-exporter
 	install -D -m 755 $(TARGET)/release/scm-backup-exporter $(DESTDIR)$(PREFIX)/bin/scm-backup-exporter
 	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' deploy/scm-backup-exporter.service \

@@ -4,6 +4,7 @@
 
 mod command_line;
 mod configuration;
+mod install;
 mod links;
 mod metrics;
 mod page;
