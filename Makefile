@@ -7,13 +7,13 @@ PREFIX ?= /usr/local
 .DEFAULT_GOAL := help
 # cc, which tools installs, is what build links with; and cargo uses all cores anyway.
 .NOTPARALLEL:
-.PHONY: help tools toolchain build demo test format lint units check-demo bench deny install
+.PHONY: help tools demo-tools toolchain build demo test format lint units check-demo bench deny install
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: tools build ## four hubs on real nodes, the exporter, Prometheus and the mails, until Ctrl-C
-	@$(TARGET)/debug/demo
+demo: demo-tools build ## four hubs on real nodes, the exporter, Prometheus and the mails, until Ctrl-C; PORT=20000 for other ports
+	@$(TARGET)/debug/demo $(if $(PORT),--port '$(PORT)')
 
 # The first step that fails is named, and ends it.
 test: tools ## everything: format, lints, unit, integration and end-to-end tests
@@ -40,6 +40,9 @@ tools: ## installs, by apt, the programs that tests and demo run and that are mi
 
 toolchain: ## is there what the program is built with: Rust, and a linker?
 	@sh deploy/check-toolchain.sh $(CARGO)
+
+demo-tools: ## as tools, but only what the demo runs
+	@sh tests/testbed/install-tools.sh demo
 
 build: toolchain ## the program and the demo
 	$(CARGO) build --locked --workspace

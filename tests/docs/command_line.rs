@@ -96,8 +96,11 @@ fn make_targets_in_the_readme_exist() {
     let lines = blocks.iter().flat_map(|block| block.lines()).chain(code_words(README));
     let targets: BTreeSet<_> = lines.filter_map(|line| line.strip_prefix("make ")).collect();
     assert!(targets.contains("demo") && targets.contains("test"));
-    for target in targets {
+    for line in targets {
+        let (target, variable) = line.split_once(' ').unwrap_or((line, ""));
         assert!(makefile.contains(&format!("\n{target}:")), "there is no make {target}");
+        let name = variable.split('=').next().unwrap();
+        assert!(name.is_empty() || makefile.contains(&format!("$({name})")), "make {target} takes no {name}");
     }
 }
 

@@ -110,6 +110,18 @@ Report:    http://report.example.org/cms01/
 }
 
 #[test]
+fn mail_names_no_grafana_where_none_is_given() {
+    let [_, text, html] = mail(&[], &notification("C2", &[about("firing", "tracs/env")]));
+    for part in [&text, &html] {
+        assert!(
+            !part.contains("Grafana") && !part.contains("Dashboard") && !part.contains("d/scm"),
+            "{part}"
+        );
+        assert!(part.contains("http://report.example.org/cms01/"), "{part}");
+    }
+}
+
+#[test]
 fn resolved_mail_says_so_and_tells_no_age_of_then() {
     let [subject, text, html] = mail(&[], &notification("C2", &[about("resolved", "tracs/env")]));
     assert_eq!(subject, "[scm-backup] hub C2: resolved (tracs/env on H1 too old)");
@@ -186,7 +198,7 @@ fn sign_of_life_is_no_alarm() {
     assert_eq!(subject, "[scm-backup] the backups are being watched: the weekly sign of life");
     assert_eq!(
         text,
-        "The backups are being watched.\n\nThis mail comes once a week.\nOn node C (hub C2): 6 ok\n\nDashboard: d/scm-backup-hubs\n"
+        "The backups are being watched.\n\nThis mail comes once a week.\nOn node C (hub C2): 6 ok\n\n"
     );
     assert!(html.contains("This mail comes once a week.") && !html.contains("warning"), "{html}");
 }
