@@ -76,7 +76,7 @@ enum Command {
     },
     /// Print the line for a node's authorized_keys that allows the probe and nothing else
     AuthorizedKey {
-        /// The node's tag
+        /// Name of the node, without user and port, as `check` shows it
         node: String,
         /// Public key file; by default that of the node's `key_filename`, or ~/.ssh/id_ed25519.pub
         #[arg(long, value_name = "FILE")]

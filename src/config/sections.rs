@@ -247,7 +247,7 @@ fn no_hub(name: &str, roster: &Roster) -> String {
 fn no_node(name: &str, roster: &Roster) -> String {
     let what = format!("{} is not a node of [HUB]", value::quoted(name));
     if let Some(label) = roster.label_of(name) {
-        return format!("{what}; the tag's host part is its name: write [node {label}]");
+        return format!("{what}; a node is named by its host alone: write [node {label}]");
     }
     match nearest(name, roster.node_names()) {
         Some(meant) => format!("{what}; did you mean `{meant}`?"),
@@ -259,7 +259,7 @@ fn no_node(name: &str, roster: &Roster) -> String {
 fn nothing(name: &str, roster: &Roster) -> String {
     let what = "names no hub and no node of [HUB]";
     if let Some(label) = roster.label_of(name) {
-        return format!("{what}; the tag's host part is the node's name: write [{label}]");
+        return format!("{what}; a node is named by its host alone: write [{label}]");
     }
     if name == "DEFAULT" {
         return format!("{what}; defaults for nodes stand in [ENV]");

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::human::{Bytes, Counted};
+
 /// What makes a reply unusable. One variant for each thing that can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListingError {
@@ -26,21 +28,21 @@ pub enum ListingError {
     },
     /// More than [`Parser::MAX_NOISE`](super::Parser::MAX_NOISE) bytes came before the listing began.
     #[error(
-        "the node printed more than {} bytes before the listing: silence its profile scripts",
-        super::Parser::MAX_NOISE
+        "the node printed more than {} before the listing: silence its profile scripts",
+        Bytes(super::Parser::MAX_NOISE as u64)
     )]
     TooMuchNoise,
     /// The script could not list.
     #[error("{0}")]
     Refused(FailCode),
     /// The reply ended in the middle of a listing.
-    #[error("the listing broke off after {records} records")]
+    #[error("the listing broke off after {}", Counted(*records, "record"))]
     Truncated {
         /// How many were read until then.
         records: u64,
     },
     /// The node sent another number of records than it counted.
-    #[error("the node counted {declared} records, but {received} arrived")]
+    #[error("the node counted {}, but {received} arrived", Counted(*declared, "record"))]
     CountMismatch {
         /// What it counted.
         declared: u64,
@@ -54,7 +56,7 @@ pub enum ListingError {
         line: String,
     },
     /// A line longer than [`Parser::MAX_LINE`](super::Parser::MAX_LINE).
-    #[error("the listing has a line of more than {} bytes", super::Parser::MAX_LINE)]
+    #[error("the listing has a line of more than {}", Bytes(super::Parser::MAX_LINE as u64))]
     LineTooLong,
     /// The walk was ended by the time limit on the node.
     #[error("the node did not finish within the time limit: raise `probe_timeout`")]

@@ -110,13 +110,22 @@ fn hubs_come_worst_first_with_why_and_what_to_type() {
             "What is wrong",
             "hub C, node N3",
             "svn/cut",
-            "its sidecar says 9",
+            "its sidecar says 9 B",
             "<code>ssh -o BatchMode=yes C ls -l /data/backup/cms02/svn/cut/2012/11/13/160000</code>",
             "hub B, node N2",
             "Connection refused &#60;&#38;&#62;",
             "see whether the node is up",
         ],
     );
+}
+
+#[test]
+fn conclusion_of_two_hubs_speaks_of_one_other() {
+    let well = |hub: &str| answered(&on(hub, "N1"), report([("svn/env", healthy())]));
+    let page = front_of(&[well("A"), unanswered(&on("B", "N2"))]);
+    assert!(page.contains("Hub B is not well; the other is."), "{page}");
+    let page = front_of(&[well("A"), unanswered(&on("B", "N2")), well("C")]);
+    assert!(page.contains("Hub B is not well; the other 2 are."), "{page}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::failure::{Failure, Reason};
 use super::ssh::{Job, Phases, Ran, Sessions};
+use crate::human::Places;
 use crate::inventory::Target;
 use crate::listing::{FailCode, ListingError, Parser, Record, Request};
 use crate::report::{Builder, Report};
@@ -101,8 +102,9 @@ pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>) -> Look {
                 Ok(report) => {
                     let failure = (report.unreadable > 0).then(|| {
                         let detail = format!(
-                            "{} directories or files below {} cannot be read, so the listing is not complete",
-                            report.unreadable, report.root
+                            "{} below {} cannot be read, so the listing is not complete",
+                            Places(report.unreadable),
+                            report.root
                         );
                         Failure::new(Reason::Permission, detail)
                     });

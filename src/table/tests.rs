@@ -125,6 +125,16 @@ fn a_name_as_long_as_a_node_likes_breaks_no_table() {
 }
 
 #[test]
+fn one_tarball_is_not_called_tarballs() {
+    let alone = report([("svn/env", RepoSummary { count: 1, ..healthy() })]);
+    let shown = text(
+        &Round::new(vec![HubView::new(&hub("C2", None), vec![seen(&target(), &alone, None)])]),
+        Look::default(),
+    );
+    assert!(shown.contains(", 1 tarball read\n"), "{shown}");
+}
+
+#[test]
 fn colour_only_repeats_the_words() {
     let coloured = text(&round(), Look { colour: true, ..Look::default() });
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), GOLDEN);

@@ -10,7 +10,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle
 use jiff::SignedDuration;
 
 use super::view::{HubView, NodeView, RepoView, ReportView, Round, State};
-use crate::human::{Age, Bytes};
+use crate::human::{Age, Bytes, Counted};
 use crate::verdict::{Status, Tally};
 
 /// How the tables are to look.
@@ -93,7 +93,7 @@ fn report_table(out: &mut String, report: &ReportView, look: Look) {
     let room = report.filesystem.as_ref().map_or_else(String::new, |room| {
         format!(", {} of {} free", Bytes(room.avail_bytes), Bytes(room.size_bytes))
     });
-    line(out, &format!("  {}, {} tarballs read{room}", report.root, report.records));
+    line(out, &format!("  {}, {} read{room}", report.root, Counted(report.records, "tarball")));
     let (taken, age) = (wall_clock(&report.taken), ago(report.age_seconds));
     line(out, &format!("  report of {taken}, {age} ago; times are {}", report.timezone));
     if let Some(since) = &report.locked_since {

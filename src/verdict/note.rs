@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use super::Status;
-use crate::human::Age;
+use crate::human::{Age, Places};
 
 /// Something about a target, rather than about one of its repos. Its `Display` is a line for people.
 ///
@@ -102,7 +102,8 @@ impl fmt::Display for Note {
             Self::Incomplete { unreadable } => {
                 write!(
                     f,
-                    "{unreadable} directories or files could not be read: see to their permissions on the node"
+                    "{} could not be read: see to the permissions on the node",
+                    Places(unreadable)
                 )
             }
             Self::ZoneShift { hours } => {
@@ -142,7 +143,11 @@ mod tests {
             ),
             (
                 Note::Incomplete { unreadable: 2 },
-                "2 directories or files could not be read: see to their permissions on the node",
+                "2 directories or files could not be read: see to the permissions on the node",
+            ),
+            (
+                Note::Incomplete { unreadable: 1 },
+                "1 directory or file could not be read: see to the permissions on the node",
             ),
             (
                 Note::ZoneShift { hours: 8 },

@@ -59,7 +59,7 @@ fn a_tarball_cut_by_a_timeout_is_an_alarm_the_same_night() {
     assert_eq!(
         verdict.words(),
         [
-            "newest is 1147682816 bytes, its sidecar says 1531229474",
+            "newest is 1.07 GiB, its sidecar says 1.43 GiB",
             "newest is 1.07 GiB, 0.75 of the largest recent one (1.42 GiB), limit 0.8",
         ]
     );
@@ -107,7 +107,7 @@ fn absence_is_not_believed_while_something_could_not_be_read() {
     let verdict = judge(&expecting(&[ENV]), &partial, at(TAKEN));
     assert_eq!(verdict.status, Status::Warn);
     let absent = &verdict.repos[&Repo::from_label(ENV)];
-    assert_eq!(absent.words(), ["expected and not seen, but 2 could not be read"]);
+    assert_eq!(absent.words(), ["expected and not seen, but 2 directories or files could not be read"]);
     assert_eq!(verdict.notes, [Note::Incomplete { unreadable: 2 }]);
 }
 

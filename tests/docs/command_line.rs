@@ -172,3 +172,18 @@ fn table_of_endpoints_is_what_the_server_knows() {
     let below = below.map(|(_, example)| example);
     assert_same(&documented, &known.chain(["/metrics"]).chain(below).collect());
 }
+
+/// A word that is defined nowhere: what stands in [HUB] is a node, and is known by its name.
+#[test]
+fn neither_help_nor_documents_speak_of_tags() {
+    let mut command = built();
+    let mut texts = vec![("README.md".to_owned(), README.to_owned())];
+    for one in command.get_subcommands_mut() {
+        texts.push((one.get_name().to_owned(), one.render_long_help().to_string()));
+    }
+    assert!(texts.len() > 5);
+    for (name, text) in texts {
+        let word = text.split(|c: char| !c.is_alphanumeric()).find(|word| ["tag", "tags"].contains(word));
+        assert_eq!(word, None, "{name}:\n{text}");
+    }
+}

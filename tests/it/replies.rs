@@ -126,14 +126,14 @@ fn last_words_on_standard_error_are_shown() {
 #[test]
 fn endless_noise_is_cut_off() {
     let coat = Turncoat::new("while :; do echo 'welcome, welcome, welcome, welcome, welcome'; done");
-    coat.fails("protocol", &["more than 1048576 bytes before the listing", "silence its profile scripts"]);
+    coat.fails("protocol", &["more than 1.00 MiB before the listing", "silence its profile scripts"]);
     coat.node.wait_until_idle().unwrap();
 }
 
 #[test]
 fn endless_line_is_cut_off() {
     let coat = Turncoat::new(&format!("{BEGIN}cat /dev/zero"));
-    coat.fails("protocol", &["the listing has a line of more than 65536 bytes"]);
+    coat.fails("protocol", &["the listing has a line of more than 64.0 KiB"]);
     coat.node.wait_until_idle().unwrap();
 }
 

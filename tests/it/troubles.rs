@@ -91,7 +91,7 @@ fn tarball_cut_by_a_timeout_alarms_at_once() {
         assert!(tables.contains("newest is 1.07 GiB, 0.75 of the largest recent one (1.42 GiB)"), "{tables}");
         if sidecars {
             assert_eq!(value(&metrics, &of("tarball_verified", "svn/env")), 0.0);
-            let words = "newest is 1147682816 bytes, its sidecar says 1531229474";
+            let words = "newest is 1.07 GiB, its sidecar says 1.43 GiB";
             assert!(tables.contains(words), "{tables}");
         }
     }

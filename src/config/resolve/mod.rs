@@ -188,8 +188,6 @@ fn connection(
 fn contradiction(section: Option<&Section>, key: &str, tag: &Tag, reader: &mut Reader<'_>) {
     if let Some(setting) = section.and_then(|section| section.get(key)) {
         let (here, there) = (value::quoted(&setting.value), value::quoted(&tag.text));
-        reader
-            .findings
-            .fault(&setting.spot, format!("{here} here, but the tag in [HUB] is {there}; keep one"));
+        reader.findings.fault(&setting.spot, format!("{here} here, but [HUB] has {there}; keep one"));
     }
 }

@@ -115,6 +115,9 @@ impl Plot {
             .map(|gap| format!("{} missing after {}", gap.missing, day(gap.from)))
             .collect();
         let missing = if missing.is_empty() { "none missing".to_owned() } else { missing.join(", ") };
+        if self.points.len() == 1 {
+            return format!("Size of 1 tarball of {}: {}; {missing}.", wall(*last).date(), Bytes(*size));
+        }
         format!(
             "Sizes of {} tarballs from {} to {}, the newest {}; {missing}.",
             self.points.len(),
@@ -301,6 +304,11 @@ mod tests {
             until: Some(at(13, 9)),
             zone: "Asia/Shanghai".into(),
         }
+    }
+
+    #[test]
+    fn one_tarball_has_a_size_and_a_day() {
+        assert_eq!(plot(&[13]).words(), "Size of 1 tarball of 2012-11-13: 1.40 GiB; none missing.");
     }
 
     #[test]
