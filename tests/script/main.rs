@@ -6,3 +6,4 @@ mod forced;
 mod listings;
 mod node;
 mod refusals;
+mod shellcheck;
