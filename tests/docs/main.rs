@@ -4,6 +4,7 @@
 
 mod command_line;
 mod configuration;
+mod dependencies;
 mod links;
 mod metrics;
 mod page;
