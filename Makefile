@@ -16,8 +16,8 @@ demo: tools build ## four hubs on real nodes, the exporter, Prometheus and the m
 	@$(TARGET)/debug/demo
 
 # The first step that fails is named, and ends it.
-test: tools ## everything: format, lints, unit, integration and end-to-end tests
-	@for step in format lint units check-demo; do \
+test: tools ## everything: format, lints, documentation, unit, integration and end-to-end tests
+	@for step in format lint doc units check-demo; do \
 	    printf '\n== make %s\n' $$step; \
 	    $(MAKE) --no-print-directory $$step || { printf '\n== FAILED: make %s\n' $$step >&2; exit 1; }; \
 	done
@@ -28,6 +28,15 @@ format: ## is the code laid out as cargo fmt does?
 
 lint: ## clippy, warnings being errors
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+# A minute, where all is built.
+.PHONY: quick doc
+quick: tools format lint ## before each commit: format, lints, and the tests that need no daemon
+	$(CARGO) test --locked --lib --test config --test docs --test golden
+	$(CARGO) test --locked --test script -- shellcheck
+
+doc: ## do the comments make documentation without a warning?
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --document-private-items
 
 units: tools ## cargo test; the failures stand together at its end
 	$(CARGO) test --locked --workspace --no-fail-fast
@@ -45,6 +54,7 @@ build: ## the program and the demo
 bench: tools ## the benchmarks, in release mode
 	$(CARGO) bench --locked
 
+# All but the advisories is also checked by `make test`, which cannot ask for cargo-deny: it takes minutes to build.
 deny: ## licences, advisories and sources of the dependencies, as deny.toml says
 	@command -v cargo-deny >/dev/null 2>&1 || { echo 'missing cargo-deny: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny check
