@@ -19,7 +19,7 @@ struct Mutant {
     file: Value,
 }
 
-/// Each alert, altered in each way that is worth trying, and as it is.
+/// Each alert, altered in each way that is worth trying, and some as they are.
 fn mutants() -> Vec<Mutant> {
     let (alerts, records): (Vec<Rule>, Vec<Rule>) =
         rules::all().into_iter().partition(|rule| rule.alert.is_some());
@@ -29,12 +29,16 @@ fn mutants() -> Vec<Mutant> {
         let namesakes = alerts.iter().enumerate().filter(|(other, _)| *other != number);
         let namesakes = namesakes.map(|(_, other)| other).filter(|other| other.name() == alert.name());
         let others: Vec<&Rule> = records.iter().chain(namesakes).collect();
+        let has_namesake = others.len() > records.len();
         let mut add = |what: String, altered: Rule| {
             let rules: Vec<&Rule> = others.iter().copied().chain([&altered]).collect();
             let file = json!({"groups": [{"name": "scm-backup", "rules": rules}]});
             mutants.push(Mutant { alert: alert.name().to_owned(), what, file });
         };
-        add(UNALTERED.to_owned(), alert.clone());
+        // That all pass as they are is tested elsewhere: here that this form of the file does not spoil them.
+        if number == 0 || has_namesake {
+            add(UNALTERED.to_owned(), alert.clone());
+        }
         let lines = format!("{}\n", alert.expr.trim_end());
         for (from, to) in
             [("> ", ">= "), ("< ", ">= "), ("== 0", "!= 0"), ("== 1\n", "== 0\n"), ("unless on", "and on")]
@@ -54,7 +58,7 @@ fn mutants() -> Vec<Mutant> {
 #[test]
 fn every_alert_that_is_altered_fails_its_tests() {
     let mutants = mutants();
-    assert!(mutants.len() > 70, "{} mutants", mutants.len());
+    assert!(mutants.len() > 50, "{} mutants", mutants.len());
     let queue = Mutex::new(mutants);
     let faults = Mutex::new(Vec::new());
     thread::scope(|scope| {

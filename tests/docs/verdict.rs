@@ -22,7 +22,9 @@ fn row_of(concern: &Concern) -> &'static str {
         Concern::NoSidecar => "the newest has no sidecar, while others of the repo have one *",
         Concern::Contradicted { .. } => "the newest has not the size that its sidecar gives *",
         Concern::Garbled => "the newest has a sidecar that cannot be understood *",
-        Concern::Shrunk { .. } => "the newest over the one before it is less than `min_size_ratio` *",
+        Concern::Shrunk { .. } => {
+            "the newest over the largest of the three before it is less than `min_size_ratio` *"
+        }
         Concern::TooFew { .. } => "fewer are held than `min_tarballs`",
         Concern::TooMany { .. } => "more are held than `max_tarballs`",
         Concern::Future { .. } => "the newest is stamped more than an hour in the future",
@@ -32,6 +34,9 @@ fn row_of(concern: &Concern) -> &'static str {
 fn row_of_note(note: &Note) -> &'static str {
     match note {
         Note::NoTarballs => "no tarball is held, and no repo is expected",
+        Note::Inflated { .. } => {
+            "there are more repos, or longer names, than are told apart: see [limits](#limits)"
+        }
         Note::StaleLock { .. } => "`LOCKED` has stood for longer than that: a transfer hangs, or was cut",
         Note::FutureLock { .. } => "`LOCKED` is dated more than an hour in the future",
         Note::Incomplete { .. } => "directories or files could not be read",
@@ -83,6 +88,7 @@ fn table_of_concerns_gives_their_statuses() {
 fn table_of_notes_gives_their_statuses() {
     let real = [
         Note::NoTarballs,
+        Note::Inflated { surplus: 1 },
         Note::StaleLock { age: AGE },
         Note::FutureLock { by: AGE },
         Note::Incomplete { unreadable: 1 },
