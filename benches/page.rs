@@ -17,7 +17,7 @@ use scm_backup_exporter::inventory::Inventory;
 use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::page::plot::Theme;
 use scm_backup_exporter::page::{self, Frame, Seen};
-use scm_backup_exporter::probe::Sighting;
+use scm_backup_exporter::probe::TargetState;
 use scm_backup_exporter::report::{Builder, MOST_POINTS};
 use scm_backup_exporter::table;
 use testbed::tree::Nights;
@@ -40,13 +40,13 @@ const PAGE_GOAL: Duration = Duration::from_millis(5);
 const PLOT_GOAL: Duration = Duration::from_micros(200);
 
 fn main() -> anyhow::Result<()> {
-    let (inventory, sighting) = full()?;
+    let (inventory, target_state) = full()?;
     println!("in this process, {REPOS} repos with {MOST_POINTS} tarballs each:");
     let took = medians(
         ROUNDS,
         vec![
-            Way::new("judge and write the page", 1, || timed(|| write(&inventory, &sighting))),
-            Way::new("draw one plot", 1, || timed(|| draw(&sighting))),
+            Way::new("judge and write the page", 1, || timed(|| write(&inventory, &target_state))),
+            Way::new("draw one plot", 1, || timed(|| draw(&target_state))),
         ],
     )?;
     println!("the page: goal {PAGE_GOAL:?}, {}", reached(took[0] <= PAGE_GOAL));
@@ -97,7 +97,7 @@ fn server(client: &Client, directory: &std::path::Path) -> anyhow::Result<Sshd> 
 }
 
 /// A target with as many points as are ever kept.
-fn full() -> anyhow::Result<(Inventory, Sighting)> {
+fn full() -> anyhow::Result<(Inventory, TargetState)> {
     let directory = tempfile::tempdir()?;
     let path: PathBuf = directory.path().join("config.ini");
     fs::write(
@@ -128,19 +128,19 @@ fn full() -> anyhow::Result<(Inventory, Sighting)> {
         repos.len() == REPOS && repos.values().all(|repo| repo.points.len() == MOST_POINTS),
         "not all points"
     );
-    Ok((inventory, Sighting { target, report: Some(Arc::new(report)), last: None }))
+    Ok((inventory, TargetState { target, report: Some(Arc::new(report)), last: None }))
 }
 
-fn write(inventory: &Inventory, sighting: &Sighting) -> anyhow::Result<()> {
+fn write(inventory: &Inventory, target_state: &TargetState) -> anyhow::Result<()> {
     let frame = Frame {
         now: Timestamp::from_second(1_735_690_000)?,
         telemetry_path: "/metrics".to_owned(),
         reload_failed_since: None,
     };
-    let round = table::seen(inventory, std::slice::from_ref(sighting), frame.now);
+    let round = table::seen(inventory, std::slice::from_ref(target_state), frame.now);
     let seen = Seen {
-        target: sighting.target.clone(),
-        report: sighting.report.clone(),
+        target: target_state.target.clone(),
+        report: target_state.report.clone(),
         history: None,
         probing: false,
         resting: false,
@@ -150,9 +150,9 @@ fn write(inventory: &Inventory, sighting: &Sighting) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn draw(sighting: &Sighting) -> anyhow::Result<()> {
-    let plot =
-        page::plot_of(&sighting.target, sighting.report.as_deref(), "svn/repo007").context("it is held")?;
+fn draw(target_state: &TargetState) -> anyhow::Result<()> {
+    let plot = page::plot_of(&target_state.target, target_state.report.as_deref(), "svn/repo007")
+        .context("it is held")?;
     let svg = plot.svg(Theme::Light).map_err(anyhow::Error::msg)?;
     ensure!(svg.contains("polyline"), "no line");
     Ok(())

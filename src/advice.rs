@@ -14,21 +14,21 @@ use crate::verdict::Concern;
 /// What to do about a probe that failed.
 pub fn of_cause(cause: &Cause, target: &Target) -> String {
     let node = &target.node;
-    let by_hand = ssh::by_hand(&target.connection);
+    let manual_command = ssh::manual_command(&target.connection);
     match cause {
         Cause::Resolve(_) => format!(
             "check the spelling of {:?}, add it to the ssh configuration, or set `host` in [node {node}]; {} shows the host name that ssh takes",
             target.connection.host,
             configured(target)
         ),
-        Cause::Silent => format!("see what ssh says to a person: {by_hand} true"),
+        Cause::Silent => format!("see what ssh says to a person: {manual_command} true"),
         Cause::NoConnection(_) | Cause::ConnectionLost => {
             format!(
-                "see whether the node is up and its sshd listens: {by_hand} true; if it listens at another port, set `port` in [node {node}]"
+                "see whether the node is up and its sshd listens: {manual_command} true; if it listens at another port, set `port` in [node {node}]"
             )
         }
         Cause::Disconnected(_) => format!(
-            "see why in the log of the node's sshd, since those are the words of whoever answered in its place; if too many keys were tried, set `key_filename` in [node {node}] and IdentitiesOnly in the ssh configuration; try {by_hand} true"
+            "see why in the log of the node's sshd, since those are the words of whoever answered in its place; if too many keys were tried, set `key_filename` in [node {node}] and IdentitiesOnly in the ssh configuration; try {manual_command} true"
         ),
         Cause::SessionRefused(_) => {
             "raise MaxSessions in the node's sshd_config, or see who else has sessions on that connection"
@@ -37,10 +37,12 @@ pub fn of_cause(cause: &Cause, target: &Target) -> String {
         Cause::HostKey(host_key) => of_host_key(host_key, target),
         Cause::Denied(denied) | Cause::LeftAlone { denied, .. } => of_denial(denied, target),
         Cause::ConnectTimedOut(_) | Cause::LoginLate { cut: false, .. } => {
-            format!("try {by_hand} true; if it is only slow, raise `timeout` (to connect) in [node {node}]")
+            format!(
+                "try {manual_command} true; if it is only slow, raise `timeout` (to connect) in [node {node}]"
+            )
         }
         Cause::LoginLate { cut: true, .. } => {
-            format!("try {by_hand} true; if it is only slow, raise `probe_timeout` in [node {node}]")
+            format!("try {manual_command} true; if it is only slow, raise `probe_timeout` in [node {node}]")
         }
         Cause::ListingLate { .. } => format!(
             "if the node is only slow, raise `probe_timeout` in [node {node}]; typed there, time find {} >/dev/null says how slow",
@@ -57,11 +59,11 @@ pub fn of_cause(cause: &Cause, target: &Target) -> String {
 
 /// The command that shows what the ssh configuration makes of the node.
 fn configured(target: &Target) -> String {
-    ssh::by_hand(&target.connection).replacen("ssh ", "ssh -G ", 1)
+    ssh::manual_command(&target.connection).replacen("ssh ", "ssh -G ", 1)
 }
 
 fn of_host_key(host_key: &HostKey, target: &Target) -> String {
-    let asking = ssh::by_hand_asking(&target.connection);
+    let asking = ssh::manual_command_asking(&target.connection);
     let add = "compare the node's key with its administrator, then add it to known_hosts by logging in once";
     let changed = "the key has changed: ask the node's administrator why before removing the old one from known_hosts, then try";
     match host_key {
@@ -103,7 +105,7 @@ fn of_denial(denied: &Denied, target: &Target) -> String {
     if denied.kerberos {
         advice.push_str("; with Kerberos, see by klist whether our ticket has expired");
     }
-    format!("{advice}; try {} true", ssh::by_hand(connection))
+    format!("{advice}; try {} true", ssh::manual_command(connection))
 }
 
 /// The account may be the wrong one, which the node does not say.
@@ -180,7 +182,7 @@ fn of_listing(error: &ListingError, target: &Target) -> String {
         ListingError::OutOfTime => format!("raise `probe_timeout` in [node {node}]"),
         ListingError::TooMuchNoise => format!(
             "silence its profile scripts; see what the node prints: {} true",
-            ssh::by_hand(&target.connection)
+            ssh::manual_command(&target.connection)
         ),
         ListingError::RemoteTool { .. } => of_broken_disk(root),
         ListingError::NoBegin { .. }
@@ -189,7 +191,7 @@ fn of_listing(error: &ListingError, target: &Target) -> String {
         | ListingError::Malformed { .. }
         | ListingError::LineTooLong => format!(
             "see what the node prints: echo 'echo hello' | {} {} -s; a profile must not exit or read standard input, the login shell must let in, and `shell` be a POSIX shell",
-            ssh::by_hand(&target.connection),
+            ssh::manual_command(&target.connection),
             target.connection.shell
         ),
     }

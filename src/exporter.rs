@@ -126,9 +126,9 @@ impl Exporter {
             self.prober.probe(scope, budget).await;
         }
         let mut hubs = Vec::new();
-        let mut sightings = Vec::new();
+        let mut target_states = Vec::new();
         if parts.nodes {
-            sightings = self.prober.sightings(scope);
+            target_states = self.prober.target_states(scope);
             hubs = self.prober.inventory().hubs.into_values().filter(|hub| scope.holds(&hub.name)).collect();
         }
         let exporter = parts.exporter.then(|| metrics::Exporter {
@@ -138,7 +138,7 @@ impl Exporter {
             logins_refused: None,
             process: ProcessUsage::of_us(),
         });
-        Snapshot { now: Timestamp::now(), hubs, sightings, exporter }
+        Snapshot { now: Timestamp::now(), hubs, target_states, exporter }
     }
 }
 

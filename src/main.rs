@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use scm_backup_exporter::command::{self, Cli};
-use scm_backup_exporter::probe::ssh::{guard, watchdog};
+use scm_backup_exporter::probe::ssh::{trampoline, watchdog};
 
 fn main() -> ExitCode {
     // These come before everything: they are no more than small steps between us and ssh.
     let mut args = std::env::args_os().skip(1);
     match args.next() {
-        Some(first) if first == guard::SUBCOMMAND => return command::ssh_master(args),
+        Some(first) if first == trampoline::SUBCOMMAND => return command::ssh_master(args),
         Some(first) if first == watchdog::SUBCOMMAND => return command::ssh_watchdog(),
         _ => {}
     }

@@ -4,7 +4,7 @@
 //! further one, and what was started on demand would panic just then. Nobody waits for them when the exporter stops.
 //!
 //! **They never start a process.** The kernel ties an ssh master to the thread that started it (see
-//! [`guard`](crate::probe::ssh::guard)), so that only the process's first thread may.
+//! [`trampoline`](crate::probe::ssh::trampoline)), so that only the process's first thread may.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

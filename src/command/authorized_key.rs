@@ -41,7 +41,7 @@ fn how_to_send(lines: &[(&Connection, String)]) -> String {
         "\nDo not paste it: it has {longest} bytes, and a terminal cuts a pasted line at 4096. Send it, with a login that may write there:\n"
     );
     for (connection, _) in lines {
-        text.push_str(&format!("  {this} | {} {APPEND}\n", ssh::by_hand_asking(connection)));
+        text.push_str(&format!("  {this} | {} {APPEND}\n", ssh::manual_command_asking(connection)));
     }
     text.push_str("Remove an older line with this key first: sshd takes the first that has the key.");
     text

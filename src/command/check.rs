@@ -11,7 +11,7 @@ use crate::advice;
 use crate::config::{self, Loaded};
 use crate::human::Counted;
 use crate::inventory::Inventory;
-use crate::probe::{Scope, Sighting, local_files};
+use crate::probe::{Scope, TargetState, local_files};
 use crate::verdict::{self, Note, Status};
 
 /// Prints every fault and warning; with `live`, what every node answers too.
@@ -44,56 +44,57 @@ fn as_root() -> Option<String> {
 }
 
 fn check_nodes(inventory: Inventory) -> ExitCode {
-    let sightings = match probe_once(inventory, &Scope::All) {
-        Ok(sightings) => sightings,
+    let target_states = match probe_once(inventory, &Scope::All) {
+        Ok(target_states) => target_states,
         Err(error) => return super::fail(error, 1),
     };
     let now = Timestamp::now();
     let mut text = String::from("\n");
-    let said = sightings.iter().filter_map(|sighting| describe(&mut text, sighting, now)).max();
-    text.push_str(&conclusion(&sightings, said));
+    let said = target_states.iter().filter_map(|target_state| describe(&mut text, target_state, now)).max();
+    text.push_str(&conclusion(&target_states, said));
     let printed = super::print(text.as_bytes());
-    if sightings.iter().all(is_complete) { printed } else { ExitCode::FAILURE }
+    if target_states.iter().all(is_complete) { printed } else { ExitCode::FAILURE }
 }
 
 /// The last line. It is about listings; whoever reads no more must not take it for more than that, so it tells of the worst
 /// that was said above.
-fn conclusion(sightings: &[Sighting], said: Option<Status>) -> String {
+fn conclusion(target_states: &[TargetState], said: Option<Status>) -> String {
     let above = match said {
         Some(Status::Alarm) => Some("there is an alarm above"),
         Some(Status::Warn) => Some("there is a warning above"),
         Some(Status::Ok) | None => None,
     };
-    let all = Counted(sightings.len() as u64, "target");
-    let (listings, joined) = match sightings.iter().filter(|sighting| !is_complete(sighting)).count() {
-        0 => ("ok: every target gave a complete listing".to_owned(), "but"),
-        failed => (format!("not ok: {failed} of {all} gave no complete listing"), "and"),
-    };
+    let all = Counted(target_states.len() as u64, "target");
+    let (listings, joined) =
+        match target_states.iter().filter(|target_state| !is_complete(target_state)).count() {
+            0 => ("ok: every target gave a complete listing".to_owned(), "but"),
+            failed => (format!("not ok: {failed} of {all} gave no complete listing"), "and"),
+        };
     match above {
         Some(above) => format!("{listings}; {joined} {above}\n"),
         None => format!("{listings}\n"),
     }
 }
 
-fn is_complete(sighting: &Sighting) -> bool {
-    sighting.last.as_ref().is_some_and(|last| last.failure.is_none())
+fn is_complete(target_state: &TargetState) -> bool {
+    target_state.last.as_ref().is_some_and(|last| last.failure.is_none())
 }
 
 /// What one target answered, and what is to be done if that is not all well. Gives the verdict on its report.
-fn describe(text: &mut String, sighting: &Sighting, now: Timestamp) -> Option<Status> {
-    let target = &sighting.target;
+fn describe(text: &mut String, target_state: &TargetState, now: Timestamp) -> Option<Status> {
+    let target = &target_state.target;
     // Writing to a String cannot fail.
     let _ = writeln!(text, "hub {} on node {} ({}):", target.hub, target.node, target.connection);
-    if let Some(last) = &sighting.last {
+    if let Some(last) = &target_state.last {
         if let Some(failure) = &last.failure {
             let _ = writeln!(text, "  {}: {failure}", failure.reason());
             let _ = writeln!(text, "  to do: {}", advice::of_cause(failure, target));
         }
-        let list = last.phases.list.map(|list| format!(", listing took {:.2} s", list.as_secs_f64()));
-        let connect = last.phases.connect.as_secs_f64();
+        let list = last.timings.list.map(|list| format!(", listing took {:.2} s", list.as_secs_f64()));
+        let connect = last.timings.connect.as_secs_f64();
         let _ = writeln!(text, "  connecting took {connect:.2} s{}", list.unwrap_or_default());
     }
-    let report = sighting.report.as_ref()?;
+    let report = target_state.report.as_ref()?;
     let held: u64 = report.repos.values().map(|found| found.count).sum();
     let others = match report.records.saturating_sub(held) {
         others if others > 0 && target.expected.is_some() => {
@@ -131,24 +132,24 @@ mod tests {
 
     use super::*;
     use crate::inventory::{Repo, Target};
-    use crate::probe::Attempt;
+    use crate::probe::ProbeResult;
     use crate::probe::failure::Cause;
-    use crate::probe::ssh::Phases;
+    use crate::probe::ssh::Timings;
     use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
     use crate::report::{Rejects, Report};
 
     #[test]
     fn last_line_of_complete_listings_tells_of_an_alarm_too() {
-        let last = Attempt { ended: at(TAKEN), failure: None, phases: Phases::default() };
+        let last = ProbeResult { ended: at(TAKEN), failure: None, timings: Timings::default() };
         let said = |days: i64| {
             let found = report([("svn/env", healthy())]);
-            let sighting = Sighting {
+            let target_state = TargetState {
                 target: Arc::new(target()),
                 report: Some(Arc::new(found)),
                 last: Some(last.clone()),
             };
-            let status = describe(&mut String::new(), &sighting, at(TAKEN + days * 24 * HOUR));
-            conclusion(&[sighting], status)
+            let status = describe(&mut String::new(), &target_state, at(TAKEN + days * 24 * HOUR));
+            conclusion(&[target_state], status)
         };
         assert_eq!(said(0), "ok: every target gave a complete listing\n");
         assert_eq!(said(2), "ok: every target gave a complete listing; but there is an alarm above\n");
@@ -156,11 +157,11 @@ mod tests {
 
     #[test]
     fn last_line_of_failures_joins_an_alarm_to_them() {
-        let last = |failure| Some(Attempt { ended: at(TAKEN), failure, phases: Phases::default() });
+        let last = |failure| Some(ProbeResult { ended: at(TAKEN), failure, timings: Timings::default() });
         let target = Arc::new(target());
         let failed =
-            Sighting { target: target.clone(), report: None, last: last(Some(Cause::ConnectionLost)) };
-        let said = |sightings: &[Sighting], status| conclusion(sightings, status);
+            TargetState { target: target.clone(), report: None, last: last(Some(Cause::ConnectionLost)) };
+        let said = |target_states: &[TargetState], status| conclusion(target_states, status);
         let (one, both) = (std::slice::from_ref(&failed), [failed.clone(), failed.clone()]);
         assert_eq!(said(one, None), "not ok: 1 of 1 target gave no complete listing\n");
         assert_eq!(
@@ -177,9 +178,10 @@ mod tests {
             rejects: Rejects { count: 2, first: vec!["svn/x: not a tarball".into()] },
             ..report([("svn/env", healthy())])
         };
-        let sighting = Sighting { target: Arc::new(target), report: Some(Arc::new(report)), last: None };
+        let target_state =
+            TargetState { target: Arc::new(target), report: Some(Arc::new(report)), last: None };
         let mut text = String::new();
-        describe(&mut text, &sighting, at(TAKEN));
+        describe(&mut text, &target_state, at(TAKEN));
         assert_eq!(
             text,
             "hub C2 on node C (C):\n  \

@@ -19,7 +19,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Faults, Loaded};
 use crate::exporter::process_env;
-use crate::probe::ssh::{guard, watchdog};
+use crate::probe::ssh::{trampoline, watchdog};
 
 /// Exit status of a wrong command line, as in sysexits.h; 2 is taken by an alarm.
 const USAGE: u8 = 64;
@@ -138,13 +138,13 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
 }
 
-/// Becomes an ssh master; see [`guard`].
+/// Becomes an ssh master; see [`trampoline`].
 pub fn ssh_master(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let parent = args.next().and_then(|pid| pid.to_str()?.parse().ok());
     let Some(parent) = parent else {
         return fail("this subcommand is for the exporter's own use", USAGE);
     };
-    match guard::become_ssh(parent, args) {
+    match trampoline::become_ssh(parent, args) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fail("terminating, there is no ssh on this machine: apt-get install openssh-client", 255)
         }
@@ -221,7 +221,7 @@ fn say(message: impl std::fmt::Display) {
 }
 
 /// The runtime everything runs on: one thread, the process's first, which lives as long as the process. The
-/// kernel ties a master to the thread that started it (see [`guard`]), so it must not be one that may end.
+/// kernel ties a master to the thread that started it (see [`trampoline`]), so it must not be one that may end.
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

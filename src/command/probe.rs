@@ -10,7 +10,7 @@ use super::round::probe_once;
 use super::{Output, names};
 use crate::inventory::Inventory;
 use crate::metrics::{self, Format, Snapshot};
-use crate::probe::{Scope, Sighting};
+use crate::probe::{Scope, TargetState};
 use crate::table::{self, Look, State};
 
 /// Exit status when it could not be looked.
@@ -28,17 +28,17 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
         Ok(scope) => scope,
         Err(error) => return super::fail(error, super::USAGE),
     };
-    let sightings = match probe_once(inventory.clone(), &scope) {
-        Ok(sightings) => sightings,
+    let target_states = match probe_once(inventory.clone(), &scope) {
+        Ok(target_states) => target_states,
         Err(error) => return super::fail(error, COULD_NOT_LOOK),
     };
     let now = Timestamp::now();
-    let round = table::seen(&inventory, &sightings, now);
+    let round = table::seen(&inventory, &target_states, now);
     let text = match output {
         Output::Table => Ok(table::text(&round, look())),
         Output::Json => table::json(&round).map(|json| json + "\n").map_err(|error| error.to_string()),
-        Output::Openmetrics => exposition(inventory, &scope, sightings, now, Format::OpenMetrics),
-        Output::Prometheus => exposition(inventory, &scope, sightings, now, Format::Text),
+        Output::Openmetrics => exposition(inventory, &scope, target_states, now, Format::OpenMetrics),
+        Output::Prometheus => exposition(inventory, &scope, target_states, now, Format::Text),
     };
     match text {
         Ok(text) => {
@@ -75,12 +75,12 @@ fn terminal_width() -> Option<u16> {
 fn exposition(
     inventory: Inventory,
     scope: &Scope,
-    sightings: Vec<Sighting>,
+    target_states: Vec<TargetState>,
     now: Timestamp,
     format: Format,
 ) -> Result<String, String> {
     let hubs = inventory.hubs.into_values().filter(|hub| scope.holds(&hub.name)).collect();
-    let snapshot = Snapshot { now, hubs, sightings, exporter: None };
+    let snapshot = Snapshot { now, hubs, target_states, exporter: None };
     metrics::encode(snapshot, format).map_err(|_| "cannot encode the metrics".to_owned())
 }
 

@@ -70,7 +70,10 @@ pub(super) fn read(all: &[Written], first: &Spot, env: Env<'_>, findings: &mut F
     let mut roster = Roster { spot: Some(section.spot), ..Roster::default() };
     for setting in section.settings {
         if setting.key.contains(|c: char| c.is_whitespace() || is_hidden(c)) {
-            findings.fault(&setting.spot, "a hub's name has no spaces and no invisible characters; write it as one word");
+            findings.fault(
+                &setting.spot,
+                "a hub's name has no spaces and no invisible characters; write it as one word",
+            );
             continue;
         }
         if setting.key.contains([',', ';', '*', '?']) {

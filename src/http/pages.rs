@@ -16,7 +16,7 @@ use super::same_origin::is_same_origin;
 use crate::inventory::Inventory;
 use crate::page::plot::Theme;
 use crate::page::{self, Frame, Seen, address};
-use crate::probe::{Prober, Scope, Sighting};
+use crate::probe::{Prober, Scope, TargetState};
 use crate::table;
 use crate::workers::{WorkError, Workers};
 
@@ -31,10 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// All hubs.
 pub(super) async fn front(writers: &Workers, prober: &Prober, frame: Frame, headers: &HeaderMap) -> Reply {
-    let (inventory, sightings) = (prober.inventory(), prober.sightings(&Scope::All));
-    let seen = of_nodes(prober, &sightings, false, frame.now);
+    let (inventory, target_states) = (prober.inventory(), prober.target_states(&Scope::All));
+    let seen = of_nodes(prober, &target_states, false, frame.now);
     write(writers, headers, move || {
-        let round = table::seen(&inventory, &sightings, frame.now);
+        let round = table::seen(&inventory, &target_states, frame.now);
         page::front(&frame, &round, &seen)
     })
     .await
@@ -53,10 +53,10 @@ pub(super) async fn hub(
     let Some(name) = address::hub_of(path).filter(|hub| inventory.hubs.contains_key(hub)) else {
         return no_such_hub();
     };
-    let sightings = prober.sightings(&Scope::Hub(name));
-    let seen = of_nodes(prober, &sightings, debug, frame.now);
+    let target_states = prober.target_states(&Scope::Hub(name));
+    let seen = of_nodes(prober, &target_states, debug, frame.now);
     write(writers, headers, move || {
-        let round = table::seen(&inventory, &sightings, frame.now);
+        let round = table::seen(&inventory, &target_states, frame.now);
         match round.hubs.first() {
             Some(hub) => page::hub(&frame, hub, &seen),
             None => Ok(String::new()),
@@ -69,19 +69,19 @@ fn no_such_hub() -> Reply {
     reply::line(StatusCode::NOT_FOUND, "no such hub is configured: see / for those there are")
 }
 
-fn of_nodes(prober: &Prober, sightings: &[Sighting], debug: bool, now: Timestamp) -> Vec<Seen> {
-    let seen = |sighting: &Sighting| {
-        let target = &sighting.target;
+fn of_nodes(prober: &Prober, target_states: &[TargetState], debug: bool, now: Timestamp) -> Vec<Seen> {
+    let seen = |target_state: &TargetState| {
+        let target = &target_state.target;
         let interval = target.min_probe_interval;
         Seen {
             target: target.clone(),
-            report: sighting.report.clone(),
+            report: target_state.report.clone(),
             history: if debug { prober.history(&target.hub, &target.node) } else { None },
             probing: prober.is_probing(&target.hub, &target.node),
-            resting: sighting.report.as_ref().is_some_and(|report| report.is_younger_than(interval, now)),
+            resting: target_state.report.as_ref().is_some_and(|report| report.is_younger_than(interval, now)),
         }
     };
-    sightings.iter().map(seen).collect()
+    target_states.iter().map(seen).collect()
 }
 
 /// A page that is written off the server's thread: one of many repos takes a few milliseconds, and some memory, so that few
@@ -135,7 +135,7 @@ pub(super) async fn probe_now(
         Some(_) => return reply::line(StatusCode::NOT_FOUND, "the hub has no such node: see its page"),
     };
     // Who presses it has perhaps just allowed our key.
-    prober.lift_hold_offs(&scope);
+    prober.lift_backoffs(&scope);
     prober.probe(&scope, Some(PATIENCE)).await;
     let mut reply = reply::line(StatusCode::SEE_OTHER, "probed: see the hub's page");
     // Encoded, it is ASCII.
@@ -158,8 +158,8 @@ pub(super) async fn plot(
     let place = address::plot_of(path);
     let target = place.as_ref().and_then(|(hub, node, _)| inventory.target(hub, node));
     let (Some((hub, node, repo)), Some(target)) = (place, target) else { return no_such_plot() };
-    let sightings = prober.sightings(&Scope::Node(hub.clone(), node.clone()));
-    let report = sightings.into_iter().next().and_then(|sighting| sighting.report);
+    let target_states = prober.target_states(&Scope::Node(hub.clone(), node.clone()));
+    let report = target_states.into_iter().next().and_then(|target_state| target_state.report);
     let which = (hub, node, repo, theme);
     if let Some(report) = &report
         && let Some(drawn) = plots.get(&which, report)

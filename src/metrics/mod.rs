@@ -18,17 +18,17 @@ use prometheus_client::registry::Registry;
 
 pub use self::exporter::{Exporter, ProcessUsage, Reload};
 use crate::inventory::Hub;
-use crate::probe::Sighting;
+use crate::probe::TargetState;
 
 /// Everything one exposition says.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The time of the scrape: ages are taken at it.
     pub now: Timestamp,
-    /// The hubs that the sightings belong to.
+    /// The hubs of the targets.
     pub hubs: Vec<Hub>,
     /// The targets, sorted by hub and node.
-    pub sightings: Vec<Sighting>,
+    pub target_states: Vec<TargetState>,
     /// The exporter's own state, where it is asked for.
     pub exporter: Option<Exporter>,
 }

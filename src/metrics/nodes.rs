@@ -10,7 +10,7 @@ use prometheus_client::registry::Unit;
 use super::Snapshot;
 use super::families::{Family, Labels, Value, gauges, infos};
 use crate::inventory::{Limits, Repo, Target};
-use crate::probe::Sighting;
+use crate::probe::TargetState;
 use crate::probe::failure::Reason;
 use crate::report::{RepoSummary, Report};
 use crate::verdict::{self, Status};
@@ -36,9 +36,9 @@ impl Row<'_> {
 }
 
 /// The rows of one target, sorted by repo.
-fn rows(sighting: &Sighting, now: Timestamp) -> Vec<Row<'_>> {
-    let target = &*sighting.target;
-    let report = sighting.report.as_deref();
+fn rows(target_state: &TargetState, now: Timestamp) -> Vec<Row<'_>> {
+    let target = &*target_state.target;
+    let report = target_state.report.as_deref();
     let verdict = report.map(|report| verdict::judge(target, report, now));
     let expected = target.expected.iter().flatten();
     let found = report.into_iter().flat_map(|report| report.repos.keys());
@@ -210,7 +210,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
 ];
 
 /// What one sample of a target is.
-type OfTarget = fn(&Sighting) -> Option<Value>;
+type OfTarget = fn(&TargetState) -> Option<Value>;
 
 /// Everything that is said of a target with no more labels than its own.
 const OF_TARGET: &[(Family, OfTarget)] = &[
@@ -220,7 +220,7 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
             unit: None,
             help: "Whether the last probe gave a complete listing; absent before the first has ended.",
         },
-        |sighting| Some(sighting.last.as_ref()?.failure.is_none().into()),
+        |target_state| Some(target_state.last.as_ref()?.failure.is_none().into()),
     ),
     (
         Family {
@@ -228,7 +228,7 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
             unit: Some(&Unit::Seconds),
             help: "When the report that the target's series come from was taken; it stands still while probes fail.",
         },
-        |sighting| Some(Value::Whole(sighting.report.as_ref()?.taken.as_second())),
+        |target_state| Some(Value::Whole(target_state.report.as_ref()?.taken.as_second())),
     ),
     (
         Family {
@@ -236,7 +236,7 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
             unit: None,
             help: "Tarballs read from the last listing, of all repos.",
         },
-        |sighting| Some(Value::Count(sighting.report.as_ref()?.records)),
+        |target_state| Some(Value::Count(target_state.report.as_ref()?.records)),
     ),
     (
         Family {
@@ -244,8 +244,8 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
             unit: None,
             help: "Names in the last listing that are not counted: they do not fit the layout, or are of more repos than are told apart.",
         },
-        |sighting| {
-            let report = sighting.report.as_ref()?;
+        |target_state| {
+            let report = target_state.report.as_ref()?;
             Some(Value::Count(report.rejects.count.saturating_add(report.surplus)))
         },
     ),
@@ -255,7 +255,7 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
             unit: Some(&Unit::Seconds),
             help: "Since when the transfer lock stands; absent when there is none.",
         },
-        |sighting| Some(Value::Whole(sighting.report.as_ref()?.lock.as_ref()?.since.as_second())),
+        |target_state| Some(Value::Whole(target_state.report.as_ref()?.lock.as_ref()?.since.as_second())),
     ),
     (
         Family {
@@ -263,7 +263,7 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
             unit: Some(&Unit::Bytes),
             help: "Size of the file system where the tarballs lie.",
         },
-        |sighting| Some(Value::Count(sighting.report.as_ref()?.filesystem?.size)),
+        |target_state| Some(Value::Count(target_state.report.as_ref()?.filesystem?.size)),
     ),
     (
         Family {
@@ -271,7 +271,7 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
             unit: Some(&Unit::Bytes),
             help: "What is left for ordinary users on the file system where the tarballs lie.",
         },
-        |sighting| Some(Value::Count(sighting.report.as_ref()?.filesystem?.avail)),
+        |target_state| Some(Value::Count(target_state.report.as_ref()?.filesystem?.avail)),
     ),
     (
         Family {
@@ -279,20 +279,22 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
             unit: Some(&Unit::Seconds),
             help: "The node's clock less the exporter's, as of the last listing.",
         },
-        |sighting| Some(Value::Real(sighting.report.as_ref()?.clock_offset)),
+        |target_state| Some(Value::Real(target_state.report.as_ref()?.clock_offset)),
     ),
 ];
 
 /// Writes the families of hubs, nodes and repos.
 pub(super) fn encode(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     let rows: Vec<Row<'_>> =
-        snapshot.sightings.iter().flat_map(|sighting| rows(sighting, snapshot.now)).collect();
+        snapshot.target_states.iter().flat_map(|target_state| rows(target_state, snapshot.now)).collect();
     for (family, value) in OF_REPO {
         gauges(encoder, *family, rows.iter().filter_map(|row| Some((row.labels(), value(row)?))))?;
     }
     for (family, value) in OF_TARGET {
-        let samples =
-            snapshot.sightings.iter().filter_map(|sighting| Some((labels(sighting), value(sighting)?)));
+        let samples = snapshot
+            .target_states
+            .iter()
+            .filter_map(|target_state| Some((labels(target_state), value(target_state)?)));
         gauges(encoder, *family, samples)?;
     }
     encode_failures(snapshot, encoder)?;
@@ -300,8 +302,8 @@ pub(super) fn encode(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -
     encode_infos(snapshot, encoder)
 }
 
-fn labels(sighting: &Sighting) -> Labels<'_, 2> {
-    Labels([("hub", &sighting.target.hub), ("node", &sighting.target.node)])
+fn labels(target_state: &TargetState) -> Labels<'_, 2> {
+    Labels([("hub", &target_state.target.hub), ("node", &target_state.target.node)])
 }
 
 fn encode_failures(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -310,10 +312,10 @@ fn encode_failures(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> 
         unit: None,
         help: "1 for the reason why the last probe gave no complete listing, 0 for the other reasons.",
     };
-    let samples = snapshot.sightings.iter().flat_map(|sighting| {
-        sighting.last.iter().flat_map(move |last| {
+    let samples = snapshot.target_states.iter().flat_map(|target_state| {
+        target_state.last.iter().flat_map(move |last| {
             Reason::ALL.into_iter().map(move |reason| {
-                let Labels([hub, node]) = labels(sighting);
+                let Labels([hub, node]) = labels(target_state);
                 let is_it = last.failure.as_ref().is_some_and(|failure| failure.reason() == reason);
                 (Labels([hub, node, ("reason", reason.as_str())]), is_it.into())
             })
@@ -328,14 +330,17 @@ fn encode_durations(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) ->
         unit: Some(&Unit::Seconds),
         help: "How long the phases of the last probe took: connect (next to nothing with a kept session) and list.",
     };
-    let samples = snapshot.sightings.iter().flat_map(|sighting| {
-        let Labels([hub, node]) = labels(sighting);
-        let phases = sighting.last.as_ref().map(|last| last.phases);
-        [("connect", phases.map(|phases| phases.connect)), ("list", phases.and_then(|phases| phases.list))]
-            .into_iter()
-            .filter_map(move |(phase, took)| {
-                Some((Labels([hub, node, ("phase", phase)]), Value::Real(took?.as_secs_f64())))
-            })
+    let samples = snapshot.target_states.iter().flat_map(|target_state| {
+        let Labels([hub, node]) = labels(target_state);
+        let timings = target_state.last.as_ref().map(|last| last.timings);
+        [
+            ("connect", timings.map(|timings| timings.connect)),
+            ("list", timings.and_then(|timings| timings.list)),
+        ]
+        .into_iter()
+        .filter_map(move |(phase, took)| {
+            Some((Labels([hub, node, ("phase", phase)]), Value::Real(took?.as_secs_f64())))
+        })
     });
     gauges(encoder, family, samples)
 }
@@ -359,11 +364,14 @@ fn encode_infos(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Res
         unit: None,
         help: "How a node is reached, and with what it lists its files (empty before the first report).",
     };
-    let addresses: Vec<String> =
-        snapshot.sightings.iter().map(|sighting| sighting.target.connection.to_string()).collect();
-    let samples = snapshot.sightings.iter().zip(&addresses).map(|(sighting, address)| {
-        let Labels([hub, node]) = labels(sighting);
-        let listing = sighting.report.as_ref().map_or("", |report| report.method.as_str());
+    let addresses: Vec<String> = snapshot
+        .target_states
+        .iter()
+        .map(|target_state| target_state.target.connection.to_string())
+        .collect();
+    let samples = snapshot.target_states.iter().zip(&addresses).map(|(target_state, address)| {
+        let Labels([hub, node]) = labels(target_state);
+        let listing = target_state.report.as_ref().map_or("", |report| report.method.as_str());
         Labels([hub, node, ("address", address.as_str()), ("listing", listing)])
     });
     infos(encoder, family, samples)

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::human::Age;
 use crate::inventory::Target;
-use crate::probe::{Attempt, History, ssh};
+use crate::probe::{History, ProbeResult, ssh};
 use crate::report::Report;
 
 /// What a person wants to know of a node that does not do as expected.
@@ -31,7 +31,7 @@ pub(super) struct Probe<'a> {
 impl<'a> Debug<'a> {
     pub(super) fn new(target: &Target, report: Option<&Report>, history: &'a History) -> Self {
         Self {
-            command: format!("{} true", ssh::by_hand(&target.connection)),
+            command: format!("{} true", ssh::manual_command(&target.connection)),
             clock: report.map_or_else(String::new, |report| clock(report.clock_offset)),
             probes: history.newest_first().map(probe).collect(),
         }
@@ -47,13 +47,13 @@ fn clock(offset: f64) -> String {
     }
 }
 
-fn probe(attempt: &Attempt) -> Probe<'_> {
-    let failure = attempt.failure.as_ref();
+fn probe(result: &ProbeResult) -> Probe<'_> {
+    let failure = result.failure.as_ref();
     Probe {
-        ended: &attempt.ended,
+        ended: &result.ended,
         outcome: failure.map_or("ok", |failure| failure.reason().as_str()),
-        connect: milliseconds(attempt.phases.connect),
-        list: attempt.phases.list.map_or_else(|| "not begun".to_owned(), milliseconds),
+        connect: milliseconds(result.timings.connect),
+        list: result.timings.list.map_or_else(|| "not begun".to_owned(), milliseconds),
         detail: failure.map_or_else(String::new, ToString::to_string),
     }
 }

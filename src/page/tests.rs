@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::inventory::{Hub, Inventory, Repo, Target};
 use crate::probe::failure::{Cause, Words};
-use crate::probe::ssh::Phases;
-use crate::probe::{Attempt, Sighting};
+use crate::probe::ssh::Timings;
+use crate::probe::{ProbeResult, TargetState};
 use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
 use crate::report::{RepoSummary, Tarball, Verification};
 use crate::table::{self, Round};
@@ -37,41 +37,42 @@ fn on(hub: &str, node: &str) -> Target {
     Target { hub: hub.into(), node: node.into(), ..target() }
 }
 
-fn answered(target: &Target, report: Report) -> Sighting {
-    Sighting { target: Arc::new(target.clone()), report: Some(Arc::new(report)), last: Some(attempt(None)) }
+fn answered(target: &Target, report: Report) -> TargetState {
+    TargetState { target: Arc::new(target.clone()), report: Some(Arc::new(report)), last: Some(result(None)) }
 }
 
-fn attempt(failure: Option<Cause>) -> Attempt {
-    Attempt { ended: Timestamp::UNIX_EPOCH, failure, phases: Phases::default() }
+fn result(failure: Option<Cause>) -> ProbeResult {
+    ProbeResult { ended: Timestamp::UNIX_EPOCH, failure, timings: Timings::default() }
 }
 
-fn unanswered(target: &Target) -> Sighting {
+fn unanswered(target: &Target) -> TargetState {
     let refused = Cause::NoConnection(Words::new("Connection refused <&>"));
-    Sighting { target: Arc::new(target.clone()), report: None, last: Some(attempt(Some(refused))) }
+    TargetState { target: Arc::new(target.clone()), report: None, last: Some(result(Some(refused))) }
 }
 
-fn seen(sightings: &[Sighting]) -> Vec<Seen> {
-    let of = |sighting: &Sighting| Seen {
-        target: sighting.target.clone(),
-        report: sighting.report.clone(),
+fn seen(target_states: &[TargetState]) -> Vec<Seen> {
+    let of = |target_state: &TargetState| Seen {
+        target: target_state.target.clone(),
+        report: target_state.report.clone(),
         history: None,
         probing: false,
         resting: false,
     };
-    sightings.iter().map(of).collect()
+    target_states.iter().map(of).collect()
 }
 
-fn round(sightings: &[Sighting]) -> Round {
-    let targets: Vec<Target> = sightings.iter().map(|sighting| (*sighting.target).clone()).collect();
-    table::seen(&inventory(&targets), sightings, frame().now)
+fn round(target_states: &[TargetState]) -> Round {
+    let targets: Vec<Target> =
+        target_states.iter().map(|target_state| (*target_state.target).clone()).collect();
+    table::seen(&inventory(&targets), target_states, frame().now)
 }
 
-fn front_of(sightings: &[Sighting]) -> String {
-    front(&frame(), &round(sightings), &seen(sightings)).unwrap()
+fn front_of(target_states: &[TargetState]) -> String {
+    front(&frame(), &round(target_states), &seen(target_states)).unwrap()
 }
 
-fn hub_of(sightings: &[Sighting], seen: &[Seen]) -> String {
-    hub(&frame(), &round(sightings).hubs[0], seen).unwrap()
+fn hub_of(target_states: &[TargetState], seen: &[Seen]) -> String {
+    hub(&frame(), &round(target_states).hubs[0], seen).unwrap()
 }
 
 /// Where these words stand, which must be there in this order.
@@ -88,9 +89,9 @@ fn assert_in_order(page: &str, words: &[&str]) {
 
 #[test]
 fn failed_reload_shows_on_every_page_with_since_when_and_where_to_read_why() {
-    let sightings = [answered(&on("A", "N1"), report([("svn/env", healthy())]))];
+    let target_states = [answered(&on("A", "N1"), report([("svn/env", healthy())]))];
     let failed = Frame { reload_failed_since: Some(at(TAKEN)), ..frame() };
-    let (round, seen) = (round(&sightings), seen(&sightings));
+    let (round, seen) = (round(&target_states), seen(&target_states));
     let words = [
         "has not been reloaded since",
         "2012-11-13 16:00:00 UTC",
@@ -99,7 +100,7 @@ fn failed_reload_shows_on_every_page_with_since_when_and_where_to_read_why() {
     ];
     assert_in_order(&front(&failed, &round, &seen).unwrap(), &words);
     assert_in_order(&hub(&failed, &round.hubs[0], &seen).unwrap(), &words);
-    for page in [front_of(&sightings), hub_of(&sightings, &seen)] {
+    for page in [front_of(&target_states), hub_of(&target_states, &seen)] {
         assert!(!page.contains(words[0]), "{page}");
     }
 }
@@ -112,8 +113,8 @@ fn page_of_very_many_repos_shows_the_worst_and_where_to_see_the_others() {
     }
     let small = Tarball { size: 0, ..healthy().newest };
     many.repos.insert(Repo::from_label("svn/z-empty"), RepoSummary { newest: small, ..healthy() });
-    let sightings = [answered(&on("A", "N1"), many)];
-    let page = hub_of(&sightings, &seen(&sightings));
+    let target_states = [answered(&on("A", "N1"), many)];
+    let page = hub_of(&target_states, &seen(&target_states));
     assert_in_order(&page, &["svn/z-empty</a>", "svn/r498</a>", "201 repos more, none of which is worse"]);
     assert_in_order(&page, &["<code>scm-backup-exporter probe A N1</code> prints all"]);
     assert_eq!(page.matches("<th scope=\"row\"").count(), 500);
@@ -167,9 +168,9 @@ fn conclusion_of_two_hubs_speaks_of_one_other() {
 #[test]
 fn node_that_was_read_in_part_is_not_called_unseen() {
     let closed = Report { unreadable: 2, ..report([("svn/env", healthy())]) };
-    let denied = attempt(Some(Cause::Unreadable { count: 2, root: "/data".into() }));
-    let sighting = Sighting { last: Some(denied), ..answered(&on("A", "N1"), closed) };
-    let page = front_of(&[sighting, unanswered(&on("A", "N2"))]);
+    let denied = result(Some(Cause::Unreadable { count: 2, root: "/data".into() }));
+    let target_state = TargetState { last: Some(denied), ..answered(&on("A", "N1"), closed) };
+    let page = front_of(&[target_state, unanswered(&on("A", "N2"))]);
     assert!(
         page.contains("1 node could not be looked at; 1 node could be looked at only in part</td>"),
         "{page}"
@@ -196,7 +197,7 @@ fn hub_says_of_each_repo_once_whether_there_is_a_backup_on_any_of_its_nodes() {
 
 #[test]
 fn node_that_was_not_asked_yet_is_none_that_could_not_be_looked_at() {
-    let target = |node| Sighting { target: Arc::new(on("A", node)), report: None, last: None };
+    let target = |node| TargetState { target: Arc::new(on("A", node)), report: None, last: None };
     let page = front_of(&[target("N1"), target("N2"), unanswered(&on("A", "N3"))]);
     assert!(page.contains("1 node could not be looked at; 2 nodes were not asked yet</td>"), "{page}");
 }
@@ -205,17 +206,17 @@ fn node_that_was_not_asked_yet_is_none_that_could_not_be_looked_at() {
 fn note_that_is_no_warning_is_not_marked_as_ok() {
     let mut strange = report([("svn/env", healthy())]);
     strange.rejects.count = 1;
-    let sightings = [answered(&target(), strange)];
-    let page = hub_of(&sightings, &seen(&sightings));
+    let target_states = [answered(&target(), strange)];
+    let page = hub_of(&target_states, &seen(&target_states));
     assert!(page.contains("<p>Note: 1 name does not fit the layout</p>"), "{page}");
 }
 
 #[test]
 fn node_that_holds_nothing_is_an_alarm_that_says_so() {
-    let sightings = [answered(&target(), report([]))];
-    let page = hub_of(&sightings, &seen(&sightings));
+    let target_states = [answered(&target(), report([]))];
+    let page = hub_of(&target_states, &seen(&target_states));
     assert!(page.contains("alarm</span> no tarball is held, so there is no backup to rely on"), "{page}");
-    let [empty] = sightings;
+    let [empty] = target_states;
     let front = front_of(&[empty, answered(&on("C2", "N2"), report([("svn/env", healthy())]))]);
     assert!(front.contains("Hub C2 is not well."), "{front}");
     assert!(front.contains("1 node holds no backup at all</td>"), "{front}");
@@ -225,11 +226,11 @@ fn node_that_holds_nothing_is_an_alarm_that_says_so() {
 fn nothing_configured_and_nothing_asked_yet_say_so() {
     let empty = front(&frame(), &Round::new(Vec::new()), &[]).unwrap();
     assert!(empty.contains("No hub is configured.") && !empty.contains("<table"), "{empty}");
-    let sighting = Sighting { target: Arc::new(target()), report: None, last: None };
-    let page = front_of(std::slice::from_ref(&sighting));
+    let target_state = TargetState { target: Arc::new(target()), report: None, last: None };
+    let page = front_of(std::slice::from_ref(&target_state));
     assert!(page.contains("It was not asked yet") && page.contains("not asked yet</td>"), "{page}");
-    let sightings = [sighting];
-    assert!(hub_of(&sightings, &seen(&sightings)).contains("It was not asked yet"));
+    let target_states = [target_state];
+    assert!(hub_of(&target_states, &seen(&target_states)).contains("It was not asked yet"));
 }
 
 #[test]
@@ -239,10 +240,10 @@ fn whatever_a_node_or_a_configuration_says_is_text() {
     report.root = "/data/<img src=x>".into();
     report.rejects.count = 1;
     report.rejects.first = vec!["<i>reject</i>".into()];
-    let sightings = [answered(&on("<u>", "\"><b>"), report)];
-    let mut with_debug = seen(&sightings);
+    let target_states = [answered(&on("<u>", "\"><b>"), report)];
+    let mut with_debug = seen(&target_states);
     with_debug[0].history = Some(History::default());
-    for page in [front_of(&sightings), hub_of(&sightings, &with_debug)] {
+    for page in [front_of(&target_states), hub_of(&target_states, &with_debug)] {
         for tag in ["<script>", "<img src=x", "<i>reject", "<u>", "\"><b>", "<b>Ask"] {
             assert!(!page.contains(tag), "{tag} in {page}");
         }
@@ -252,8 +253,8 @@ fn whatever_a_node_or_a_configuration_says_is_text() {
 
 #[test]
 fn times_are_shown_in_the_hubs_zone_and_in_utc() {
-    let sightings = [answered(&target(), report([("svn/env", healthy())]))];
-    let page = hub_of(&sightings, &seen(&sightings));
+    let target_states = [answered(&target(), report([("svn/env", healthy())]))];
+    let page = hub_of(&target_states, &seen(&target_states));
     assert_in_order(
         &page,
         &[
@@ -265,10 +266,10 @@ fn times_are_shown_in_the_hubs_zone_and_in_utc() {
 
 #[test]
 fn page_holds_no_mail_address_and_no_script_but_the_one() {
-    let sightings = [answered(&target(), report([("svn/env", healthy())])), unanswered(&on("C2", "X"))];
-    let mut with_debug = seen(&sightings);
+    let target_states = [answered(&target(), report([("svn/env", healthy())])), unanswered(&on("C2", "X"))];
+    let mut with_debug = seen(&target_states);
     with_debug.iter_mut().for_each(|seen| seen.history = Some(History::default()));
-    for page in [front_of(&sightings), hub_of(&sightings, &with_debug)] {
+    for page in [front_of(&target_states), hub_of(&target_states, &with_debug)] {
         let page = page.replacen("<script src=\"/reader.js\" defer></script>", "", 1);
         for word in ["secret@", "<script", "style=", "<style", "http://", "https://", " on"] {
             let is_handler = |page: &str| {

@@ -86,5 +86,5 @@ fn command(concern: &Concern, target: &Target, report: &ReportView, repo: &RepoV
         Concern::NotSeen { .. } => return None,
     };
     let path = format!("{}/{below}", report.root);
-    (!path.contains('\\')).then(|| ssh::by_hand_running(&target.connection, &["ls", list, &path]))
+    (!path.contains('\\')).then(|| ssh::manual_command_running(&target.connection, &["ls", list, &path]))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Attempt;
+use super::ProbeResult;
 
 /// How many of the last probes are kept, and how many failures from before them.
 const KEPT: usize = 50;
@@ -11,14 +11,14 @@ const KEPT: usize = 50;
 #[derive(Debug, Clone, Default)]
 pub struct History {
     /// The oldest first.
-    last: VecDeque<Attempt>,
+    last: VecDeque<ProbeResult>,
     /// The oldest first; all before those in `last`.
-    failures_before: VecDeque<Attempt>,
+    failures_before: VecDeque<ProbeResult>,
 }
 
 impl History {
     /// Adds the probe that ended last.
-    pub(super) fn push(&mut self, attempt: Attempt) {
+    pub(super) fn push(&mut self, result: ProbeResult) {
         if self.last.len() == KEPT
             && let Some(oldest) = self.last.pop_front()
             && oldest.failure.is_some()
@@ -28,11 +28,11 @@ impl History {
             }
             self.failures_before.push_back(oldest);
         }
-        self.last.push_back(attempt);
+        self.last.push_back(result);
     }
 
     /// What is kept, the newest first.
-    pub fn newest_first(&self) -> impl Iterator<Item = &Attempt> {
+    pub fn newest_first(&self) -> impl Iterator<Item = &ProbeResult> {
         self.last.iter().rev().chain(self.failures_before.iter().rev())
     }
 }
@@ -43,16 +43,16 @@ mod tests {
 
     use super::*;
     use crate::probe::failure::Cause;
-    use crate::probe::ssh::Phases;
+    use crate::probe::ssh::Timings;
 
     /// A history of so many probes, one a second, of which those that `fails` says failed.
     fn history(probes: i64, fails: impl Fn(i64) -> bool) -> Vec<(i64, bool)> {
         let mut history = History::default();
         for second in 0..probes {
-            history.push(Attempt {
+            history.push(ProbeResult {
                 ended: Timestamp::from_second(second).unwrap_or_default(),
                 failure: fails(second).then_some(Cause::ConnectionLost),
-                phases: Phases::default(),
+                timings: Timings::default(),
             });
         }
         history.newest_first().map(|probe| (probe.ended.as_second(), probe.failure.is_some())).collect()

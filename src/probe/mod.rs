@@ -1,4 +1,4 @@
-//! Probing: when to look at a target, and what is kept of the last look.
+//! Probing: when to probe a target, and what is kept of the last probe.
 //!
 //! A target has at most one probe in flight, however many scrapes ask for it. A probe belongs to nobody in
 //! particular: a scrape that cannot wait any longer takes the last report, and the probe goes on and serves the
@@ -7,8 +7,8 @@
 pub mod failure;
 mod history;
 pub(crate) mod local_files;
-mod look;
 mod renewal;
+mod run;
 pub mod runtime_dir;
 pub mod shortage;
 pub mod ssh;
@@ -26,11 +26,11 @@ use tokio_util::task::TaskTracker;
 
 use self::failure::{Cause, Internal, Reason};
 pub use self::history::History;
-pub(crate) use self::look::request;
-use self::look::{Look, look};
 use self::renewal::{asks_the_same, may_depend_on_login, sees_the_same};
+pub(crate) use self::run::request;
+use self::run::{ProbeOutput, run};
 use self::runtime_dir::RuntimeDir;
-use self::ssh::{Lane, Phases, Sessions};
+use self::ssh::{Lane, Sessions, Timings};
 use crate::advice;
 use crate::inventory::{Inventory, Target};
 use crate::report::Report;
@@ -39,24 +39,24 @@ use crate::workers::Workers;
 
 /// What is known of a target: the last report, and how the last probe went.
 #[derive(Debug, Clone)]
-pub struct Sighting {
+pub struct TargetState {
     /// The target.
     pub target: Arc<Target>,
     /// The last report; `None` before the first success.
     pub report: Option<Arc<Report>>,
     /// The last probe that ended; `None` before the first.
-    pub last: Option<Attempt>,
+    pub last: Option<ProbeResult>,
 }
 
 /// A probe that ended.
 #[derive(Debug, Clone)]
-pub struct Attempt {
+pub struct ProbeResult {
     /// When it ended.
     pub ended: Timestamp,
     /// Why there is no complete listing; `None` when there is one.
     pub failure: Option<Cause>,
     /// How long its phases took.
-    pub phases: Phases,
+    pub timings: Timings,
 }
 
 /// Probes the targets of the inventory in force.
@@ -81,12 +81,12 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Table {
     inventory: Inventory,
-    slots: BTreeMap<(String, String), Arc<Slot>>,
+    entries: BTreeMap<(String, String), Arc<TargetEntry>>,
 }
 
 /// One target's place.
 #[derive(Debug)]
-struct Slot {
+struct TargetEntry {
     target: Arc<Target>,
     /// Shared with the place that it had before a reload, so that a probe in flight then is not lost.
     state: Arc<Mutex<State>>,
@@ -95,7 +95,7 @@ struct Slot {
 #[derive(Debug, Default)]
 struct State {
     report: Option<Arc<Report>>,
-    last: Option<Attempt>,
+    last: Option<ProbeResult>,
     history: History,
     /// A session whose login is from before this is not to be used: a failure, or a target as it was before a reload,
     /// may be due to what the login gave, as groups and the forced command.
@@ -149,37 +149,37 @@ impl Prober {
     /// login. Nodes that are left alone after refused logins are tried again.
     pub fn replace(&self, inventory: Inventory) {
         let old = self.table();
-        let slots = inventory
+        let entries = inventory
             .targets()
             .map(|target| {
                 let key = (target.hub.clone(), target.node.clone());
-                let slot = match old.slots.get(&key) {
-                    Some(slot) if slot.target == *target => slot.clone(),
-                    Some(slot) if sees_the_same(&slot.target, target) => {
-                        if !asks_the_same(&slot.target, target) {
-                            slot.state().login_after = Some(Instant::now());
+                let entry = match old.entries.get(&key) {
+                    Some(entry) if entry.target == *target => entry.clone(),
+                    Some(entry) if sees_the_same(&entry.target, target) => {
+                        if !asks_the_same(&entry.target, target) {
+                            entry.state().login_after = Some(Instant::now());
                         }
-                        Arc::new(Slot { target: target.clone(), state: slot.state.clone() })
+                        Arc::new(TargetEntry { target: target.clone(), state: entry.state.clone() })
                     }
                     _ => {
                         let state = State { login_after: Some(Instant::now()), ..State::default() };
-                        Arc::new(Slot { target: target.clone(), state: Arc::new(Mutex::new(state)) })
+                        Arc::new(TargetEntry { target: target.clone(), state: Arc::new(Mutex::new(state)) })
                     }
                 };
-                (key, slot)
+                (key, entry)
             })
             .collect();
         let wanted: HashSet<_> = inventory.targets().map(|target| &target.connection).collect();
         self.shared.sessions.keep_only(&wanted);
-        let table = Arc::new(Table { slots, inventory });
+        let table = Arc::new(Table { entries, inventory });
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
-        self.lift_hold_offs(&Scope::All);
+        self.lift_backoffs(&Scope::All);
     }
 
     /// Has the nodes meant tried again at the next probe, also those that are left alone after refused logins.
-    pub fn lift_hold_offs(&self, scope: &Scope) {
-        for slot in self.slots(scope) {
-            self.shared.sessions.lift_hold_off(&slot.target.connection);
+    pub fn lift_backoffs(&self, scope: &Scope) {
+        for entry in self.entries(scope) {
+            self.shared.sessions.lift_backoff(&entry.target.connection);
         }
     }
 
@@ -190,7 +190,7 @@ impl Prober {
 
     /// Probes the targets meant, side by side, and waits for that, but no longer than `budget`.
     pub async fn probe(&self, scope: &Scope, budget: Option<Duration>) {
-        let waits: Vec<_> = self.slots(scope).iter().filter_map(|slot| self.start(slot)).collect();
+        let waits: Vec<_> = self.entries(scope).iter().filter_map(|entry| self.start(entry)).collect();
         let all = async {
             for mut done in waits {
                 // An error says that the sender is gone, which is what is waited for.
@@ -206,26 +206,30 @@ impl Prober {
     }
 
     /// What is known of the targets meant, sorted by hub and node. Never starts a probe.
-    pub fn sightings(&self, scope: &Scope) -> Vec<Sighting> {
-        let sighting = |slot: Arc<Slot>| {
-            let state = slot.state();
-            Sighting { target: slot.target.clone(), report: state.report.clone(), last: state.last.clone() }
+    pub fn target_states(&self, scope: &Scope) -> Vec<TargetState> {
+        let target_state = |entry: Arc<TargetEntry>| {
+            let state = entry.state();
+            TargetState {
+                target: entry.target.clone(),
+                report: state.report.clone(),
+                last: state.last.clone(),
+            }
         };
-        self.slots(scope).into_iter().map(sighting).collect()
+        self.entries(scope).into_iter().map(target_state).collect()
     }
 
     /// The last probes of a target; `None` when it is not configured.
     pub fn history(&self, hub: &str, node: &str) -> Option<History> {
         let table = self.table();
-        let slot = table.slots.get(&(hub.to_owned(), node.to_owned()))?;
-        Some(slot.state().history.clone())
+        let entry = table.entries.get(&(hub.to_owned(), node.to_owned()))?;
+        Some(entry.state().history.clone())
     }
 
     /// Whether a probe of the target is in flight.
     pub fn is_probing(&self, hub: &str, node: &str) -> bool {
         let table = self.table();
-        let slot = table.slots.get(&(hub.to_owned(), node.to_owned()));
-        slot.is_some_and(|slot| slot.state().in_flight.is_some())
+        let entry = table.entries.get(&(hub.to_owned(), node.to_owned()));
+        entry.is_some_and(|entry| entry.state().in_flight.is_some())
     }
 
     /// How many SSH sessions are up.
@@ -245,22 +249,22 @@ impl Prober {
         self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn slots(&self, scope: &Scope) -> Vec<Arc<Slot>> {
+    fn entries(&self, scope: &Scope) -> Vec<Arc<TargetEntry>> {
         let table = self.table();
         let is_meant = |(hub, node): &(String, String)| {
             scope.holds(hub) && !matches!(scope, Scope::Node(_, meant) if node != meant)
         };
-        table.slots.iter().filter(|(key, _)| is_meant(key)).map(|(_, slot)| slot.clone()).collect()
+        table.entries.iter().filter(|(key, _)| is_meant(key)).map(|(_, entry)| entry.clone()).collect()
     }
 
     /// Starts a probe unless one is in flight or the last report is young enough; what comes back is closed
     /// when the probe ends.
-    fn start(&self, slot: &Arc<Slot>) -> Option<watch::Receiver<()>> {
-        let mut state = slot.state();
+    fn start(&self, entry: &Arc<TargetEntry>) -> Option<watch::Receiver<()>> {
+        let mut state = entry.state();
         if let Some(in_flight) = &state.in_flight {
             return Some(in_flight.clone());
         }
-        let (interval, now) = (slot.target.min_probe_interval, Timestamp::now());
+        let (interval, now) = (entry.target.min_probe_interval, Timestamp::now());
         // A probe that failed left no report, and holds no other back.
         let is_fresh = state.report.as_ref().is_some_and(|report| report.is_younger_than(interval, now));
         if self.shared.stop.is_cancelled() || is_fresh {
@@ -270,14 +274,14 @@ impl Prober {
         state.in_flight = Some(receiver.clone());
         let (login_after, lane) = (state.login_after, state.lane());
         drop(state);
-        let (shared, slot) = (self.shared.clone(), slot.clone());
+        let (shared, entry) = (self.shared.clone(), entry.clone());
         self.shared.probes.spawn(async move {
-            let probe = InFlight { slot, _running: sender };
+            let probe = InFlight { entry, _running: sender };
             let found = tokio::select! {
-                found = look(&shared.sessions, &shared.files, &probe.slot.target, login_after, lane) => Some(found),
+                found = run(&shared.sessions, &shared.files, &probe.entry.target, login_after, lane) => Some(found),
                 () = shared.stop.cancelled() => None,
             };
-            probe.slot.settle(found);
+            probe.entry.settle(found);
         });
         Some(receiver)
     }
@@ -286,7 +290,7 @@ impl Prober {
 /// A probe in flight. A panic ends it as a failure: the target would else never be probed again, and its last report
 /// stand for ever as if all were well.
 struct InFlight {
-    slot: Arc<Slot>,
+    entry: Arc<TargetEntry>,
     _running: watch::Sender<()>,
 }
 
@@ -294,22 +298,22 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let failure = Cause::Internal(Internal::Panicked);
-            let phases = Phases::default();
-            self.slot.settle(Some(Look { phases, report: None, failure: Some(failure) }));
+            let timings = Timings::default();
+            self.entry.settle(Some(ProbeOutput { timings, report: None, failure: Some(failure) }));
         }
     }
 }
 
-impl Slot {
+impl TargetEntry {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps what a probe found out; `None` when it was called off.
-    fn settle(&self, found: Option<Look>) {
+    fn settle(&self, found: Option<ProbeOutput>) {
         let mut state = self.state();
         state.in_flight = None;
-        let Some(Look { phases, report, failure }) = found else { return };
+        let Some(ProbeOutput { timings, report, failure }) = found else { return };
         if failure.as_ref().is_some_and(|failure| may_depend_on_login(failure.reason())) {
             state.login_after = Some(Instant::now());
         }
@@ -317,7 +321,7 @@ impl Slot {
         if let Some(report) = report {
             state.report = Some(Arc::new(report));
         }
-        let attempt = Attempt { ended: Timestamp::now(), failure, phases };
+        let attempt = ProbeResult { ended: Timestamp::now(), failure, timings };
         state.history.push(attempt.clone());
         state.last = Some(attempt);
     }
@@ -393,14 +397,14 @@ mod tests {
     fn probe_that_panics_fails_and_lets_others_follow() {
         let (sender, receiver) = watch::channel(());
         let state = State { in_flight: Some(receiver), ..State::default() };
-        let slot = Arc::new(Slot { target: Arc::new(target()), state: Arc::new(Mutex::new(state)) });
-        let probe = InFlight { slot: slot.clone(), _running: sender };
+        let entry = Arc::new(TargetEntry { target: Arc::new(target()), state: Arc::new(Mutex::new(state)) });
+        let probe = InFlight { entry: entry.clone(), _running: sender };
         let panicked = std::thread::spawn(move || {
             let _probe = probe;
             panic!("as a fault of ours would");
         });
         assert!(panicked.join().is_err());
-        let state = slot.state();
+        let state = entry.state();
         assert!(state.in_flight.is_none());
         let failure = state.last.as_ref().and_then(|last| last.failure.as_ref());
         assert_eq!(failure, Some(&Cause::Internal(Internal::Panicked)));

@@ -5,23 +5,24 @@ use jiff::Timestamp;
 use super::view::{Failure, HubView, NodeView, Round};
 use crate::advice;
 use crate::inventory::Inventory;
-use crate::probe::Sighting;
+use crate::probe::TargetState;
 use crate::verdict;
 
 /// The round of these sightings, judged at a time; hubs without a sighting are left out.
-pub fn seen(inventory: &Inventory, sightings: &[Sighting], now: Timestamp) -> Round {
-    let node = |sighting: &Sighting| {
-        let report = sighting.report.as_deref();
-        let verdict = report.map(|report| verdict::judge(&sighting.target, report, now));
-        let failure = sighting.last.as_ref().and_then(|last| last.failure.as_ref()).map(|failure| Failure {
-            reason: failure.reason(),
-            message: failure.to_string(),
-            advice: Some(advice::of_cause(failure, &sighting.target)),
-        });
-        NodeView::new(&sighting.target, report.zip(verdict.as_ref()), failure, now)
+pub fn seen(inventory: &Inventory, target_states: &[TargetState], now: Timestamp) -> Round {
+    let node = |target_state: &TargetState| {
+        let report = target_state.report.as_deref();
+        let verdict = report.map(|report| verdict::judge(&target_state.target, report, now));
+        let failure =
+            target_state.last.as_ref().and_then(|last| last.failure.as_ref()).map(|failure| Failure {
+                reason: failure.reason(),
+                message: failure.to_string(),
+                advice: Some(advice::of_cause(failure, &target_state.target)),
+            });
+        NodeView::new(&target_state.target, report.zip(verdict.as_ref()), failure, now)
     };
     let hub = |name: &String| {
-        let nodes: Vec<_> = sightings.iter().filter(|seen| seen.target.hub == *name).map(node).collect();
+        let nodes: Vec<_> = target_states.iter().filter(|seen| seen.target.hub == *name).map(node).collect();
         (!nodes.is_empty()).then_some(nodes)
     };
     let views =

@@ -11,8 +11,8 @@ use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::listing::{FailCode, ListingError};
 use scm_backup_exporter::metrics::{self, Exporter, Format, Reload, Snapshot};
 use scm_backup_exporter::probe::failure::{Cause, Denied, HostKey, Internal, Reason, Words};
-use scm_backup_exporter::probe::ssh::Phases;
-use scm_backup_exporter::probe::{Attempt, Sighting};
+use scm_backup_exporter::probe::ssh::Timings;
+use scm_backup_exporter::probe::{ProbeResult, TargetState};
 use scm_backup_exporter::report::{Builder, Report};
 
 use super::events::{Events, time};
@@ -124,7 +124,7 @@ impl World {
                 continue;
             }
             let time = Timestamp::from_second(now).unwrap();
-            let mut sightings = Vec::new();
+            let mut target_states = Vec::new();
             for (number, (target, node)) in self.targets.iter().zip(&self.nodes).enumerate() {
                 let of_node = [place.join(" "), target.hub.clone(), target.node.clone()];
                 let of_node: Vec<&str> = of_node.iter().map(String::as_str).collect();
@@ -146,13 +146,13 @@ impl World {
                         self.recorder.sample(series, value);
                     }
                 }
-                sightings.push(Sighting {
+                target_states.push(TargetState {
                     target: Arc::new(target.clone()),
                     report: reports.get(&number).cloned(),
-                    last: Some(Attempt {
+                    last: Some(ProbeResult {
                         ended: time,
                         failure: failure.map(|reason| cause_of(&reason)),
-                        phases: Phases { connect: Duration::ZERO, list: None },
+                        timings: Timings { connect: Duration::ZERO, list: None },
                     }),
                 });
             }
@@ -162,7 +162,7 @@ impl World {
             let exporter =
                 Exporter { version: "0.0.0", reload, ssh_sessions: 0, logins_refused: None, process: None };
             let hubs: Vec<Hub> = Vec::new();
-            let snapshot = Snapshot { now: time, hubs, sightings, exporter: Some(exporter) };
+            let snapshot = Snapshot { now: time, hubs, target_states, exporter: Some(exporter) };
             let text = metrics::encode(snapshot, Format::Text).unwrap();
             for line in text.lines().filter(|line| !line.starts_with('#')) {
                 take(&mut self.recorder, line, &own, &self.used, self.epoch);

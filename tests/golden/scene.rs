@@ -9,8 +9,8 @@ use scm_backup_exporter::inventory::Inventory;
 use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::metrics::{Exporter, Format, ProcessUsage, Reload, Snapshot, encode};
 use scm_backup_exporter::probe::failure::{Cause, Denied, Words};
-use scm_backup_exporter::probe::ssh::Phases;
-use scm_backup_exporter::probe::{Attempt, Sighting};
+use scm_backup_exporter::probe::ssh::Timings;
+use scm_backup_exporter::probe::{ProbeResult, TargetState};
 use scm_backup_exporter::report::{Builder, Report};
 
 /// A file of this test.
@@ -36,26 +36,26 @@ pub fn snapshot() -> Snapshot {
     let inventory = loaded.inventory;
     let hour_ago = now() - SignedDuration::from_hours(1);
     let half_a_day_ago = now() - SignedDuration::from_hours(12);
-    let sightings = vec![
+    let target_states = vec![
         // Healthy but for what the repos say.
-        sighting(&inventory, "C2", "C", Some(now()), Some(None)),
+        target_state(&inventory, "C2", "C", Some(now()), Some(None)),
         // Locked; lists with stat.
-        sighting(&inventory, "C2", "H1", Some(now()), Some(None)),
+        target_state(&inventory, "C2", "H1", Some(now()), Some(None)),
         // Not asked yet.
-        sighting(&inventory, "C2", "NEW", None, None),
+        target_state(&inventory, "C2", "NEW", None, None),
         // A part of it cannot be read.
-        sighting(&inventory, "C2", "PKU", Some(hour_ago), Some(Some(unreadable()))),
+        target_state(&inventory, "C2", "PKU", Some(hour_ago), Some(Some(unreadable()))),
         // Never seen.
-        sighting(&inventory, "C2", "z9.example.org", None, Some(Some(Cause::Resolve(words())))),
+        target_state(&inventory, "C2", "z9.example.org", None, Some(Some(Cause::Resolve(words())))),
         // Seen half a day ago.
-        sighting(&inventory, "ZZ", "SDU", Some(half_a_day_ago), Some(Some(denied()))),
+        target_state(&inventory, "ZZ", "SDU", Some(half_a_day_ago), Some(Some(denied()))),
     ];
     let targets: Vec<_> = inventory.targets().collect();
-    assert_eq!(sightings.iter().map(|sighting| &sighting.target).collect::<Vec<_>>(), targets);
+    assert_eq!(target_states.iter().map(|target_state| &target_state.target).collect::<Vec<_>>(), targets);
     let mut hubs: Vec<_> = inventory.hubs.into_values().collect();
     // A configuration makes one line of it.
     hubs[0].message.as_mut().unwrap().push_str("\nand a second line");
-    Snapshot { now: now(), hubs, sightings, exporter: Some(exporter()) }
+    Snapshot { now: now(), hubs, target_states, exporter: Some(exporter()) }
 }
 
 fn exporter() -> Exporter {
@@ -74,27 +74,27 @@ fn exporter() -> Exporter {
 
 /// What is known of a target whose report, if there is one, was `taken` then; `last` says whether a probe ended, and
 /// with what failure.
-fn sighting(
+fn target_state(
     inventory: &Inventory,
     hub: &str,
     node: &str,
     taken: Option<Timestamp>,
     last: Option<Option<Cause>>,
-) -> Sighting {
+) -> TargetState {
     let target = inventory.target(hub, node).unwrap_or_else(|| panic!("no {hub} {node}")).clone();
     let report = taken.map(|taken| {
         let reply = std::fs::read(fixture(&format!("{hub}-{node}.reply"))).unwrap();
         read(&reply, taken, Builder::new(target.clone())).into()
     });
-    let last = last.map(|failure| Attempt {
+    let last = last.map(|failure| ProbeResult {
         ended: now(),
-        phases: Phases {
+        timings: Timings {
             connect: Duration::from_micros(1500),
             list: report.is_some().then_some(Duration::from_millis(250)),
         },
         failure,
     });
-    Sighting { target, report, last }
+    TargetState { target, report, last }
 }
 
 fn words() -> Words {

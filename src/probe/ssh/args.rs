@@ -37,12 +37,12 @@ pub(super) fn master(connection: &Connection, socket: &Path) -> Vec<OsString> {
     args.extend(["-o".into(), format!("ConnectTimeout={seconds}").into()]);
     args.extend(["-o".into(), format!("StrictHostKeyChecking={}", strictness(connection)).into()]);
     args.extend(["-M".into(), "-N".into(), "-S".into(), socket.into()]);
-    args.extend(place(connection));
+    args.extend(destination_args(connection));
     args
 }
 
 /// Where to connect to, as arguments.
-fn place(connection: &Connection) -> Vec<OsString> {
+fn destination_args(connection: &Connection) -> Vec<OsString> {
     let mut args: Vec<OsString> = Vec::new();
     if let Some(file) = &connection.ssh_config {
         args.extend(["-F".into(), file.into()]);
@@ -82,22 +82,26 @@ fn quoted(path: &Path) -> String {
 }
 
 /// The command that a person types to see what the exporter sees; the remote command comes after it.
-pub fn by_hand(connection: &Connection) -> String {
-    shell_line(["ssh".into(), "-o".into(), "BatchMode=yes".into()].into_iter().chain(place(connection)))
+pub fn manual_command(connection: &Connection) -> String {
+    shell_line(
+        ["ssh".into(), "-o".into(), "BatchMode=yes".into()].into_iter().chain(destination_args(connection)),
+    )
 }
 
 /// The command that a person types to run something simple on the node.
-pub fn by_hand_running(connection: &Connection, words: &[&str]) -> String {
+pub fn manual_command_running(connection: &Connection, words: &[&str]) -> String {
     let remote = shell_line(words.iter().map(OsString::from));
     // It is read by the shell here, and then by the one there.
     let remote = if remote.contains("'") { shell_line([OsString::from(remote)].into_iter()) } else { remote };
-    format!("{} {remote}", by_hand(connection))
+    format!("{} {remote}", manual_command(connection))
 }
 
 /// The command that a person types to be asked about the node's host key.
-pub fn by_hand_asking(connection: &Connection) -> String {
+pub fn manual_command_asking(connection: &Connection) -> String {
     shell_line(
-        ["ssh".into(), "-o".into(), "StrictHostKeyChecking=ask".into()].into_iter().chain(place(connection)),
+        ["ssh".into(), "-o".into(), "StrictHostKeyChecking=ask".into()]
+            .into_iter()
+            .chain(destination_args(connection)),
     )
 }
 
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn words_for_the_node_reach_it_whole() {
-        let line = |path| by_hand_running(&connection(), &["ls", "-l", path]);
+        let line = |path| manual_command_running(&connection(), &["ls", "-l", path]);
         assert_eq!(line("/data/scm"), "ssh -o BatchMode=yes C ls -l /data/scm");
         assert_eq!(line("/data/[ab]"), r"ssh -o BatchMode=yes C 'ls -l '\''/data/[ab]'\'''");
         assert_eq!(line("/data/a b"), r"ssh -o BatchMode=yes C 'ls -l '\''/data/a b'\'''");
@@ -156,7 +160,7 @@ mod tests {
         connection.port = Some(229);
         connection.known_hosts = Some("/etc/known hosts%1".into());
         assert_eq!(
-            by_hand(&connection),
+            manual_command(&connection),
             "ssh -o BatchMode=yes -o 'UserKnownHostsFile=\"/etc/known hosts%%1\"' -p 229 -l backup C"
         );
     }

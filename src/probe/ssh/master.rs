@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::watchdog::Watchdog;
-use super::{args, complaint, group, guard};
+use super::{args, diagnose, group, trampoline};
 use crate::inventory::Connection;
 use crate::probe::failure::{Cause, Internal, Words};
 use crate::probe::shortage::Shortage;
@@ -42,7 +42,7 @@ pub(super) struct Master {
     socket: PathBuf,
     begun: Instant,
     ended: watch::Receiver<bool>,
-    /// Dropped with us, which tells the keeper to end the process.
+    /// Dropped with us, which tells the supervisor to end the process.
     _wanted: oneshot::Sender<()>,
 }
 
@@ -59,11 +59,11 @@ pub(super) enum RunError {
 
 /// How a command ended.
 #[derive(Debug)]
-pub(super) struct Ran {
+pub struct CommandOutput {
     /// The end of what it wrote on standard error.
-    pub(super) stderr: String,
+    pub stderr: String,
     /// Its exit status; `None` when it was not waited for, or ended by a signal.
-    pub(super) status: Option<i32>,
+    pub status: Option<i32>,
 }
 
 /// Why a connection could not be made.
@@ -105,10 +105,10 @@ impl Master {
         if let Some(group) = group {
             watchdog.note(group);
         }
-        let keeper = keep(child, group, stderr, words.clone(), unwanted, end, socket.clone());
+        let supervisor = supervise(child, group, stderr, words.clone(), unwanted, end, socket.clone());
         let watchdog = watchdog.clone();
         tasks.spawn(async move {
-            keeper.await;
+            supervisor.await;
             if let Some(group) = group {
                 group::end(group).await;
                 watchdog.forget(group);
@@ -118,12 +118,12 @@ impl Master {
         let mut pause = Duration::from_millis(2);
         loop {
             tokio::select! {
-                // The keeper drops its sender only after it has said that the process ended.
+                // The supervisor drops its sender only after it has said that the process ended.
                 _ = ended.changed() => {
                     let words = words.lock().unwrap_or_else(PoisonError::into_inner).text();
                     return Err(ConnectError::Ended {
-                        failure: complaint::diagnose(&words),
-                        busy: complaint::is_busy(&words),
+                        failure: diagnose::diagnose(&words),
+                        busy: diagnose::is_busy(&words),
                     });
                 }
                 () = sleep(pause) => {}
@@ -156,7 +156,7 @@ impl Master {
         command: &str,
         input: &[u8],
         mut sink: impl FnMut(&[u8]) -> ControlFlow<()>,
-    ) -> Result<Ran, RunError> {
+    ) -> Result<CommandOutput, RunError> {
         let mut child = self
             .session
             .raw_command(command)
@@ -225,20 +225,20 @@ impl Master {
             },
         };
         let stderr = words.lock().unwrap_or_else(PoisonError::into_inner).text();
-        Ok(Ran { stderr, status })
+        Ok(CommandOutput { stderr, status })
     }
 }
 
-/// Starts `ssh` by way of the guard, as our own executable: `/proc/self/exe` stays right when the file on disk
+/// Starts `ssh` by way of the trampoline, as our own executable: `/proc/self/exe` stays right when the file on disk
 /// has been replaced by a newer version.
 fn start(connection: &Connection, socket: &Path, watchdog: &Watchdog) -> io::Result<Child> {
     Command::new("/proc/self/exe")
-        .arg(guard::SUBCOMMAND)
+        .arg(trampoline::SUBCOMMAND)
         .arg(std::process::id().to_string())
         .args(args::master(connection, socket))
         .env("SSH_ASKPASS_REQUIRE", "never")
         .stdin(Stdio::null())
-        // The guard makes its group known by it; ssh does not get it.
+        // The trampoline makes its group known by it; ssh does not get it.
         .stdout(watchdog.pipe()?)
         .stderr(Stdio::piped())
         .kill_on_drop(true)
@@ -246,7 +246,7 @@ fn start(connection: &Connection, socket: &Path, watchdog: &Watchdog) -> io::Res
 }
 
 /// Looks after a master's process until it ends, by itself or because nobody wants it any more.
-async fn keep(
+async fn supervise(
     mut child: Child,
     group: Option<Pid>,
     stderr: Option<tokio::process::ChildStderr>,

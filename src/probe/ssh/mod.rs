@@ -4,12 +4,12 @@
 //! node is left to the user's own ssh configuration, but what a probe must be sure of (see `args`).
 
 mod args;
-mod complaint;
+mod diagnose;
 mod group;
-pub mod guard;
 mod lanes;
 mod master;
 mod node;
+pub mod trampoline;
 pub mod watchdog;
 
 use std::collections::{HashMap, HashSet};
@@ -21,10 +21,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-pub use args::{by_hand, by_hand_asking, by_hand_running};
+pub use args::{manual_command, manual_command_asking, manual_command_running};
 pub use lanes::Lane;
 
 use self::lanes::{LOGIN_LOAN, Lanes, SILENCE};
+pub use self::master::CommandOutput;
 use self::master::{ConnectError, Master, RunError};
 use self::node::Node;
 use self::watchdog::Watchdog;
@@ -48,7 +49,7 @@ pub struct Sessions {
     nodes: Mutex<HashMap<Connection, Arc<Node>>>,
     next_socket: AtomicU64,
     /// The tasks that look after the masters' processes.
-    keepers: TaskTracker,
+    supervisors: TaskTracker,
     /// Ends them when we cannot any more.
     watchdog: Arc<Watchdog>,
     /// Logins under way, so that dead nodes never make living ones wait.
@@ -59,25 +60,16 @@ pub struct Sessions {
 
 /// Time spent on the phases of one run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Phases {
+pub struct Timings {
     /// Until there was a session to use; next to nothing when one was kept.
     pub connect: Duration,
     /// From the command's start to the last byte read; `None` when it never started.
     pub list: Option<Duration>,
 }
 
-/// How a run that was not cut short ended.
-#[derive(Debug)]
-pub struct Ran {
-    /// The end of what the command wrote on standard error.
-    pub stderr: String,
-    /// Its exit status, when it was waited for.
-    pub status: Option<i32>,
-}
-
 /// What is to be run on a node.
 #[derive(Debug)]
-pub struct Job<'a> {
+pub struct RemoteCommand<'a> {
     /// The command line for the node's login shell.
     pub command: &'a str,
     /// What it is given on standard input.
@@ -98,7 +90,7 @@ impl Sessions {
             dir,
             nodes: Mutex::default(),
             next_socket: AtomicU64::new(1),
-            keepers: TaskTracker::new(),
+            supervisors: TaskTracker::new(),
             watchdog: Arc::default(),
             logins: Lanes::new([LOGINS; 3]),
             listings: Lanes::new([max_listings; 3]),
@@ -110,11 +102,11 @@ impl Sessions {
     pub async fn run<S: FnMut(&[u8]) -> ControlFlow<()>>(
         &self,
         connection: &Connection,
-        job: &Job<'_>,
+        remote: &RemoteCommand<'_>,
         mut sink: impl FnMut() -> S,
-    ) -> (Phases, Result<Ran, Cause>) {
-        let mut phases = Phases::default();
-        let mut left = job.limit;
+    ) -> (Timings, Result<CommandOutput, Cause>) {
+        let mut timings = Timings::default();
+        let mut left = remote.limit;
         let node = self.node(connection);
         let mut second_try = false;
         let mut refusals = 0;
@@ -122,32 +114,34 @@ impl Sessions {
         loop {
             // A node that refused has fewer sessions to give: then it is had alone.
             let turn = if refusals == 0 {
-                node.listings.enter(job.lane).await
+                node.listings.enter(remote.lane).await
             } else {
                 node.listings.enter_alone().await
             };
-            let Some(turn) = turn else { return (phases, Err(stopping())) };
-            let (spent, login) = self.login(&node, connection, job.login_after, left).await;
-            phases.connect += spent;
+            let Some(turn) = turn else { return (timings, Err(stopping())) };
+            let (spent, login) = self.login(&node, connection, remote.login_after, left).await;
+            timings.connect += spent;
             left = left.saturating_sub(spent);
             let (master, kept) = match login {
                 Ok(login) => login,
-                Err(failure) => return (phases, Err(failure)),
+                Err(failure) => return (timings, Err(failure)),
             };
-            let Some(place) = self.listings.enter(job.lane).await else { return (phases, Err(stopping())) };
+            let Some(place) = self.listings.enter(remote.lane).await else {
+                return (timings, Err(stopping()));
+            };
             let started = Instant::now();
             let (is_heard, mut sink) = (AtomicBool::new(false), sink());
-            let run = master.run(job.command, job.input, |chunk| {
+            let run = master.run(remote.command, remote.input, |chunk| {
                 is_heard.store(true, Ordering::Relaxed);
                 sink(chunk)
             });
             let run =
                 tokio::time::timeout(left, lanes::lent_while_heard(place, SILENCE, &is_heard, run)).await;
             let spent = started.elapsed();
-            phases.list = Some(phases.list.unwrap_or_default() + spent);
+            timings.list = Some(timings.list.unwrap_or_default() + spent);
             left = left.saturating_sub(spent);
             let failure = match run {
-                Ok(Ok(ran)) => return (phases, Ok(Ran { stderr: ran.stderr, status: ran.status })),
+                Ok(Ok(output)) => return (timings, Ok(output)),
                 Ok(Err(RunError::Lost)) if kept && !second_try => {
                     tracing::debug!(node = %connection, "a kept session is dead, making a new one");
                     second_try = true;
@@ -174,10 +168,10 @@ impl Sessions {
                 Err(_) => {
                     // The link may be dead: the next probe starts afresh, while others finish on this one.
                     node.forget(&master);
-                    Cause::ListingLate { limit: job.limit }
+                    Cause::ListingLate { limit: remote.limit }
                 }
             };
-            return (phases, Err(failure));
+            return (timings, Err(failure));
         }
     }
 
@@ -188,9 +182,9 @@ impl Sessions {
 
     /// Lets a node be tried again that was left alone after refused logins. If it refuses again, it is left alone for
     /// twice as long as before.
-    pub fn lift_hold_off(&self, connection: &Connection) {
+    pub fn lift_backoff(&self, connection: &Connection) {
         if let Some(node) = self.nodes().get(connection) {
-            node.state().lift_hold_off();
+            node.state().lift_backoff();
         }
     }
 
@@ -202,8 +196,8 @@ impl Sessions {
     /// Ends every session and waits until their processes are gone.
     pub async fn close(&self) {
         self.nodes().clear();
-        self.keepers.close();
-        self.keepers.wait().await;
+        self.supervisors.close();
+        self.supervisors.wait().await;
         self.watchdog.end().await;
     }
 
@@ -267,7 +261,7 @@ impl Sessions {
                 Cause::Internal(Internal::ControlSocket(Words::new(words)))
             })?;
             let socket = dir.join(number.to_string());
-            match Master::connect(connection, socket, deadline, &self.keepers, &self.watchdog).await {
+            match Master::connect(connection, socket, deadline, &self.supervisors, &self.watchdog).await {
                 Ok(master) => return Ok(Arc::new(master)),
                 Err(ConnectError::Late) => return Err(late),
                 Err(ConnectError::Ended { failure, busy: true }) if tries < TRIES => {

@@ -15,10 +15,10 @@ use crate::probe::failure::Cause;
 const LISTINGS_PER_NODE: [usize; 3] = [4, 3, 3];
 
 /// How long a node is left alone after the first refused login; the time doubles with each further one.
-const HOLD_OFF: Duration = Duration::from_secs(60);
+const BACKOFF: Duration = Duration::from_secs(60);
 
 /// The longest it is left alone.
-const LONGEST_HOLD_OFF: Duration = Duration::from_secs(3600);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
 /// What is kept of one node.
 #[derive(Debug)]
@@ -37,11 +37,11 @@ pub(super) struct State {
     succeeded: Option<bool>,
     /// The last login that failed, and when, so that those who waited for it share its outcome.
     failed: Option<(Instant, Cause)>,
-    hold_off: Option<HoldOff>,
+    backoff: Option<Backoff>,
 }
 
 #[derive(Debug)]
-struct HoldOff {
+struct Backoff {
     until: Instant,
     step: Duration,
 }
@@ -85,7 +85,7 @@ impl State {
             if *when >= asked {
                 return Err(failure.clone());
             }
-            let until = self.hold_off.as_ref().map(|hold_off| hold_off.until);
+            let until = self.backoff.as_ref().map(|backoff| backoff.until);
             let wait = until.map_or(0, |until| until.saturating_duration_since(Instant::now()).as_secs());
             if wait > 0 {
                 return Err(failure.clone().left_alone(wait));
@@ -99,9 +99,9 @@ impl State {
     }
 
     /// Lets the next login come at once. If it is refused, the node is left alone for twice as long as before.
-    pub(super) fn lift_hold_off(&mut self) {
-        if let Some(hold_off) = &mut self.hold_off {
-            hold_off.until = Instant::now();
+    pub(super) fn lift_backoff(&mut self) {
+        if let Some(backoff) = &mut self.backoff {
+            backoff.until = Instant::now();
         }
     }
 
@@ -111,14 +111,14 @@ impl State {
         match &login {
             Ok(master) => {
                 self.master = Some(master.clone());
-                (self.failed, self.hold_off) = (None, None);
+                (self.failed, self.backoff) = (None, None);
             }
             Err(failure) => {
                 let now = Instant::now();
-                self.hold_off = matches!(failure, Cause::Denied(_)).then(|| {
-                    let last = self.hold_off.as_ref().map(|last| last.step);
-                    let step = last.map_or(HOLD_OFF, |last| (last * 2).min(LONGEST_HOLD_OFF));
-                    HoldOff { until: now + step, step }
+                self.backoff = matches!(failure, Cause::Denied(_)).then(|| {
+                    let last = self.backoff.as_ref().map(|last| last.step);
+                    let step = last.map_or(BACKOFF, |last| (last * 2).min(LONGEST_BACKOFF));
+                    Backoff { until: now + step, step }
                 });
                 self.failed = Some((now, failure.clone()));
             }

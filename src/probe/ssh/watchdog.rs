@@ -1,6 +1,6 @@
 //! What ends the masters' process groups when the exporter is killed.
 //!
-//! The kernel tells a master of the exporter's death (see [`guard`](super::guard)), but not what the master started. So
+//! The kernel tells a master of the exporter's death (see [`trampoline`](super::trampoline)), but not what the master started. So
 //! the exporter starts itself once more, with the hidden subcommand [`SUBCOMMAND`]: one process for all masters. It
 //! reads from a pipe which groups there are, and finds the pipe closed when the exporter is gone.
 
@@ -36,7 +36,7 @@ struct Running {
 }
 
 impl Watchdog {
-    /// The pipe by which a guard makes its group known, see [`watch_us`].
+    /// The pipe by which a trampoline makes its group known, see [`watch_us`].
     pub(super) fn pipe(&self) -> io::Result<PipeWriter> {
         let State { running, groups } = &mut *self.state();
         if let Some(Running { process, pipe }) = running
@@ -52,7 +52,7 @@ impl Watchdog {
         pipe.try_clone()
     }
 
-    /// A guard with this group was started; the watchdog learns of it by the guard.
+    /// A trampoline with this group was started; it tells the watchdog of the group.
     pub(super) fn note(&self, group: Pid) {
         self.state().groups.insert(group);
     }

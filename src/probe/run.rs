@@ -1,4 +1,4 @@
-//! One look at a target: run the script on the node, read what it prints as it streams, sum it up.
+//! One probe of a target: run the script on the node, read what it prints as it streams, sum it up.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,16 +8,16 @@ use tokio::time::Instant;
 
 use super::failure::{Cause, Ended, Internal, Reason, Words, reason_of_listing};
 use super::local_files;
-use super::ssh::{Job, Lane, Phases, Ran, Sessions};
+use super::ssh::{CommandOutput, Lane, RemoteCommand, Sessions, Timings};
 use crate::inventory::Target;
 use crate::listing::{ListingError, Parser, Record, Request};
 use crate::report::{Builder, Report};
 use crate::workers::Workers;
 
-/// What one look found out.
+/// What one probe found out.
 #[derive(Debug)]
-pub(super) struct Look {
-    pub(super) phases: Phases,
+pub(super) struct ProbeOutput {
+    pub(super) timings: Timings,
     /// A report, unless there is nothing to be believed.
     pub(super) report: Option<Report>,
     /// Why the listing is not complete. Beside a report: parts of the tree could not be read.
@@ -31,7 +31,7 @@ pub(crate) fn request(target: &Target) -> Request<'_> {
 
 /// A listing as it is being read.
 #[derive(Debug)]
-struct Reading {
+struct ListingReader {
     parser: Parser,
     builder: Builder,
     /// Our clock when the listing began.
@@ -39,7 +39,7 @@ struct Reading {
     error: Option<ListingError>,
 }
 
-impl Reading {
+impl ListingReader {
     fn new(target: &Arc<Target>, nonce: &str) -> Self {
         Self { parser: Parser::new(nonce), builder: Builder::new(target.clone()), begun: None, error: None }
     }
@@ -72,74 +72,79 @@ impl Reading {
     }
 }
 
-/// Looks at a target once, over no session from before `login_after`.
-pub(super) async fn look(
+/// Probes a target once, over no session from before `login_after`.
+pub(super) async fn run(
     sessions: &Sessions,
     workers: &Workers,
     target: &Arc<Target>,
     login_after: Option<Instant>,
     lane: Lane,
-) -> Look {
+) -> ProbeOutput {
     let nonce = match getrandom::u64() {
         Ok(number) => format!("{number:016x}"),
         Err(error) => {
             let failure = Cause::Internal(Internal::NoRandomness(Words::new(error.to_string())));
-            return Look { phases: Phases::default(), report: None, failure: Some(failure) };
+            return ProbeOutput { timings: Timings::default(), report: None, failure: Some(failure) };
         }
     };
     let request = request(target);
     let input = request.script();
     let command = request.command(&target.connection.shell, &nonce);
-    let reading = Arc::new(Mutex::new(None));
-    let job = Job { command: &command, input: &input, limit: target.probe_timeout, login_after, lane };
-    let (phases, ran) = sessions
-        .run(&target.connection, &job, || {
-            *reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(Reading::new(target, &nonce));
-            let reading = reading.clone();
-            move |chunk: &[u8]| match reading.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-                Some(reading) => reading.push(chunk),
+    let reader = Arc::new(Mutex::new(None));
+    let remote =
+        RemoteCommand { command: &command, input: &input, limit: target.probe_timeout, login_after, lane };
+    let (timings, output) = sessions
+        .run(&target.connection, &remote, || {
+            *reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(ListingReader::new(target, &nonce));
+            let reader = reader.clone();
+            move |chunk: &[u8]| match reader.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+                Some(reader) => reader.push(chunk),
                 None => ControlFlow::Break(()),
             }
         })
         .await;
-    let reading = reading.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match (ran, reading) {
-        (Ok(ran), Some(reading)) => {
-            log_stderr(target, &ran);
-            match reading.finish() {
+    let reader = reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (output, reader) {
+        (Ok(output), Some(reader)) => {
+            log_stderr(target, &output);
+            match reader.finish() {
                 Ok(report) => {
                     let failure = (report.unreadable > 0)
                         .then(|| Cause::Unreadable { count: report.unreadable, root: report.root.clone() });
-                    Look { phases, report: Some(report), failure }
+                    ProbeOutput { timings, report: Some(report), failure }
                 }
-                Err(error) => Look { phases, report: None, failure: Some(explain(error, &ran, target)) },
+                Err(error) => {
+                    ProbeOutput { timings, report: None, failure: Some(explain(error, &output, target)) }
+                }
             }
         }
         (Err(cause), _) => {
             let cause = local_files::explained(cause, &target.connection, workers).await;
-            Look { phases, report: None, failure: Some(cause) }
+            ProbeOutput { timings, report: None, failure: Some(cause) }
         }
-        (Ok(_), None) => Look { phases, report: None, failure: Some(Cause::Internal(Internal::NeverRead)) },
+        (Ok(_), None) => {
+            ProbeOutput { timings, report: None, failure: Some(Cause::Internal(Internal::NeverRead)) }
+        }
     }
 }
 
 /// A listing that cannot be believed, with what else the node said about it.
-fn explain(error: ListingError, ran: &Ran, target: &Target) -> Cause {
+fn explain(error: ListingError, output: &CommandOutput, target: &Target) -> Cause {
     if reason_of_listing(&error) != Reason::Protocol {
         return Cause::listing(error);
     }
-    let last = ran.stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
-    let ended = Ended { status: ran.status, last_words: last.map(Words::new) };
+    let last = output.stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let ended = Ended { status: output.status, last_words: last.map(Words::new) };
     // These say that the shell named in the command is not there, or cannot be run.
-    if matches!(ran.status, Some(126 | 127)) {
+    if matches!(output.status, Some(126 | 127)) {
         Cause::NoShell { shell: target.connection.shell.clone(), ended }
     } else {
         Cause::Listing { error, ended }
     }
 }
 
-fn log_stderr(target: &Target, ran: &Ran) {
-    for line in ran.stderr.lines().filter(|line| !line.trim().is_empty()) {
+fn log_stderr(target: &Target, output: &CommandOutput) {
+    for line in output.stderr.lines().filter(|line| !line.trim().is_empty()) {
         let mut words = String::new();
         crate::text::escape_into(&mut words, line.trim().as_bytes());
         if target.connection.verbose {
