@@ -9,7 +9,7 @@ use crate::inventory::{HostKeyChecking, Target};
 use crate::listing::{FailCode, ListingError};
 use crate::probe::failure::{Cause, Denied, FileFault, HostKey, Internal, KeyFile};
 use crate::probe::ssh;
-use crate::verdict::Concern;
+use crate::verdict::RepoProblem;
 
 /// What to do about a probe that failed.
 pub fn of_cause(cause: &Cause, target: &Target) -> String {
@@ -261,24 +261,27 @@ fn of_internal(internal: &Internal, target: &Target) -> String {
 }
 
 /// What to do about what is the matter with a repo.
-pub fn of_concern(concern: &Concern) -> &'static str {
-    match concern {
-        Concern::Missing => {
+pub fn of_repo_problem(problem: &RepoProblem) -> &'static str {
+    match problem {
+        RepoProblem::Missing => {
             "See what the node holds; if it is not there, see whether the hub still makes and sends it."
         }
-        Concern::NotSeen { .. } => "Let the login user read the whole tree on the node.",
-        Concern::TooOld { .. } => {
+        RepoProblem::NotSeen { .. } => "Let the login user read the whole tree on the node.",
+        RepoProblem::TooOld { .. } => {
             "See what came last; then see on the hub why nothing was sent since: its nightly job, the transfer, room on the node."
         }
-        Concern::Empty | Concern::NoSidecar | Concern::Contradicted { .. } | Concern::Garbled => {
+        RepoProblem::Empty
+        | RepoProblem::NoSidecar
+        | RepoProblem::Contradicted { .. }
+        | RepoProblem::Garbled => {
             "Look at the newest and its sidecar; if the transfer was cut, send it again from the hub."
         }
-        Concern::Shrunk { .. } => {
+        RepoProblem::Shrunk { .. } => {
             "Compare the newest with those before it; if it was cut, make and send it again; if it is right, three more such nights settle it."
         }
-        Concern::TooFew { .. } => "See on the node whether something removed older ones.",
-        Concern::TooMany { .. } => "See why nothing purges the older ones any more.",
-        Concern::Future { .. } => "See whether the hub's clock and its `timezone` here are right.",
+        RepoProblem::TooFew { .. } => "See on the node whether something removed older ones.",
+        RepoProblem::TooMany { .. } => "See why nothing purges the older ones any more.",
+        RepoProblem::Future { .. } => "See whether the hub's clock and its `timezone` here are right.",
     }
 }
 

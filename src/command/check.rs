@@ -12,7 +12,7 @@ use crate::config::{self, Loaded};
 use crate::human::Counted;
 use crate::inventory::Inventory;
 use crate::probe::{Scope, TargetState, local_files};
-use crate::verdict::{self, Note, Status};
+use crate::verdict::{self, NodeProblem, Status};
 
 /// Prints every fault and warning; with `live`, what every node answers too.
 pub(super) fn run(files: &[PathBuf], live: bool) -> ExitCode {
@@ -110,17 +110,17 @@ fn describe(text: &mut String, target_state: &TargetState, now: Timestamp) -> Op
         report.method.as_str()
     );
     let verdict = verdict::judge(target, report, now);
-    for note in &verdict.notes {
-        match note {
-            Note::Rejects { .. } => {
-                let _ = writeln!(text, "  note: {note}, the first: {}", report.rejects.first.join("; "));
+    for problem in &verdict.problems {
+        match problem {
+            NodeProblem::Rejects { .. } => {
+                let _ = writeln!(text, "  note: {problem}, the first: {}", report.rejects.first.join("; "));
             }
-            note => {
-                let _ = writeln!(text, "  {}: {note}", note.status());
+            problem => {
+                let _ = writeln!(text, "  {}: {problem}", problem.status());
             }
         }
     }
-    for (repo, said) in verdict.repos.iter().filter(|(_, said)| !said.concerns.is_empty()) {
+    for (repo, said) in verdict.repos.iter().filter(|(_, said)| !said.problems.is_empty()) {
         let _ = writeln!(text, "  {}: {repo}: {}", said.status, said.words().join("; "));
     }
     Some(verdict.status)

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::human::{Bytes, Places};
 use crate::table::{HubView, NodeView, RepoView, Round, State};
-use crate::verdict::{Note, Status};
+use crate::verdict::{NodeProblem, Status};
 
 pub(super) use crate::table::{reasons, wall_clock};
 
@@ -42,7 +42,7 @@ pub(super) fn places(count: &u64) -> String {
 
 /// How many names do not fit the layout.
 pub(super) fn rejects(count: &u64) -> String {
-    Note::Rejects { count: *count }.to_string()
+    NodeProblem::Rejects { count: *count }.to_string()
 }
 
 pub(super) fn change(repo: &RepoView) -> String {

@@ -4,7 +4,7 @@ use crate::advice;
 use crate::inventory::Target;
 use crate::probe::ssh;
 use crate::table::{RepoView, ReportView};
-use crate::verdict::{Concern, Status};
+use crate::verdict::{RepoProblem, Status};
 
 /// Repos that are named before "and more".
 const NAMED: usize = 3;
@@ -30,22 +30,22 @@ pub(super) fn has_commands(troubles: &[Trouble]) -> bool {
 
 /// The troubles of a node, worst first.
 pub(super) fn troubles(target: &Target, report: &ReportView) -> Vec<Trouble> {
-    let mut groups: Vec<(Concern, Vec<&RepoView>)> = Vec::new();
+    let mut groups: Vec<(RepoProblem, Vec<&RepoView>)> = Vec::new();
     for repo in report.repos.iter().filter(|repo| repo.status > Status::Ok) {
         let Some(worst) = repo.worst else { continue };
-        let alike = |of: &Concern| (of.word(), of.status()) == (worst.word(), worst.status());
-        match groups.iter_mut().find(|(concern, _)| alike(concern)) {
+        let alike = |of: &RepoProblem| (of.code(), of.status()) == (worst.code(), worst.status());
+        match groups.iter_mut().find(|(problem, _)| alike(problem)) {
             Some((_, repos)) => repos.push(repo),
             None => groups.push((worst, vec![repo])),
         }
     }
     groups
         .into_iter()
-        .map(|(concern, repos)| Trouble {
-            status: concern.status(),
+        .map(|(problem, repos)| Trouble {
+            status: problem.status(),
             text: text(&repos),
-            say: advice::of_concern(&concern),
-            command: command(&concern, target, report, repos[0]),
+            say: advice::of_repo_problem(&problem),
+            command: command(&problem, target, report, repos[0]),
             repos: names(&repos),
         })
         .collect()
@@ -67,23 +67,24 @@ fn names(repos: &[&RepoView]) -> String {
 }
 
 /// A look at the place in question. None for names that cannot be typed as they are shown.
-fn command(concern: &Concern, target: &Target, report: &ReportView, repo: &RepoView) -> Option<String> {
+fn command(problem: &RepoProblem, target: &Target, report: &ReportView, repo: &RepoView) -> Option<String> {
     let (kind, _) = repo.repo.split_once('/')?;
     // A tarball lies four directories below its repo: year, month, day and time.
     let above = |levels: usize| {
         let path = repo.newest.as_ref()?.path.as_str();
         (0..levels).try_fold(path, |path, _| path.rsplit_once('/').map(|(above, _)| above)).map(str::to_owned)
     };
-    let (list, below) = match concern {
-        Concern::Missing => ("-l", kind.to_owned()),
-        Concern::TooOld { .. } | Concern::Future { .. } => ("-l", above(3)?),
-        Concern::Empty | Concern::NoSidecar | Concern::Contradicted { .. } | Concern::Garbled => {
-            ("-l", above(1)?)
-        }
-        Concern::Shrunk { .. } | Concern::TooFew { .. } | Concern::TooMany { .. } => {
+    let (list, below) = match problem {
+        RepoProblem::Missing => ("-l", kind.to_owned()),
+        RepoProblem::TooOld { .. } | RepoProblem::Future { .. } => ("-l", above(3)?),
+        RepoProblem::Empty
+        | RepoProblem::NoSidecar
+        | RepoProblem::Contradicted { .. }
+        | RepoProblem::Garbled => ("-l", above(1)?),
+        RepoProblem::Shrunk { .. } | RepoProblem::TooFew { .. } | RepoProblem::TooMany { .. } => {
             ("-lR", repo.repo.clone())
         }
-        Concern::NotSeen { .. } => return None,
+        RepoProblem::NotSeen { .. } => return None,
     };
     let path = format!("{}/{below}", report.root);
     (!path.contains('\\')).then(|| ssh::manual_command_running(&target.connection, &["ls", list, &path]))

@@ -34,7 +34,7 @@ use self::ssh::{Lane, Sessions, Timings};
 use crate::advice;
 use crate::inventory::{Inventory, Target};
 use crate::report::Report;
-use crate::verdict::Note;
+use crate::verdict::NodeProblem;
 use crate::workers::Workers;
 
 /// What is known of a target: the last report, and how the last probe went.
@@ -359,7 +359,7 @@ impl TargetEntry {
             );
         }
         if report.surplus > 0 && before.report.as_ref().is_none_or(|report| report.surplus == 0) {
-            tracing::warn!(hub, node, "{}", Note::Inflated { surplus: report.surplus });
+            tracing::warn!(hub, node, "{}", NodeProblem::Inflated { surplus: report.surplus });
         }
         let shifted_before = before.report.as_ref().and_then(|report| report.zone_shift_hours);
         if let Some(hours) = report.zone_shift_hours

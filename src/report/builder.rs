@@ -9,11 +9,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
+use super::accumulator::RepoAccumulator;
 use super::bound::{Bound, MOST_REPOS};
-use super::holding::Holding;
-use super::layout::{Place, SIDECAR_SUFFIX, Shown, place};
+use super::layout::{BackupPath, EscapedBytes, SIDECAR_SUFFIX, parse_path};
 use super::points::share_of;
-use super::sidecar::Says;
+use super::sidecar::SidecarContent;
 use super::zone_shift::whole_hours;
 use super::{Filesystem, Lock, Rejects, Report};
 use crate::inventory::{Repo, Target};
@@ -39,8 +39,8 @@ pub struct Builder {
     lock: Option<Lock>,
     records: u64,
     rejects: Rejects,
-    holdings: Vec<Holding>,
-    /// Places in `holdings` of repos that were too much, to be used again.
+    accumulators: Vec<RepoAccumulator>,
+    /// Places in `accumulators` of repos that were too much, to be used again.
     free: Vec<usize>,
     /// Which repos are kept where the configuration does not name them.
     bound: Bound,
@@ -49,7 +49,7 @@ pub struct Builder {
     /// How many points of each may be kept.
     share: usize,
     by_prefix: HashMap<Arc<[u8]>, usize>,
-    /// The holding of the record before: tarballs of one repo come in runs.
+    /// The repo of the record before: tarballs of one repo come in runs.
     last: Option<usize>,
 }
 
@@ -74,7 +74,7 @@ impl Builder {
             lock: None,
             records: 0,
             rejects: Rejects::default(),
-            holdings: Vec::new(),
+            accumulators: Vec::new(),
             free: Vec::new(),
             bound: Bound::default(),
             surplus: 0,
@@ -116,9 +116,9 @@ impl Builder {
             // An offset beyond all zones is taken as none.
             TimeZone::fixed(Offset::from_seconds(begin.utc_offset).unwrap_or(Offset::UTC))
         });
-        self.holdings.retain(|holding| holding.selected);
-        let newest = self.holdings.iter().filter_map(|holding| {
-            let newest = &holding.tarballs.as_ref()?.newest;
+        self.accumulators.retain(|accumulator| accumulator.selected);
+        let newest = self.accumulators.iter().filter_map(|accumulator| {
+            let newest = &accumulator.tarballs.as_ref()?.newest;
             Some((newest.stamp.instant(&zone, newest.mtime).as_second(), newest.mtime))
         });
         Some(Report {
@@ -127,9 +127,11 @@ impl Builder {
             clock_offset: begin.epoch as f64 - taken.as_millisecond() as f64 / 1e3,
             zone_shift_hours: whole_hours(newest, begin.epoch),
             repos: self
-                .holdings
+                .accumulators
                 .iter_mut()
-                .filter_map(|holding| Some((holding.repo.clone(), holding.summary(&zone, self.share)?)))
+                .filter_map(|accumulator| {
+                    Some((accumulator.repo.clone(), accumulator.summary(&zone, self.share)?))
+                })
                 .collect(),
             zone,
             root: self.root,
@@ -143,11 +145,11 @@ impl Builder {
     }
 
     fn tarball(&mut self, size: u64, mtime: i64, path: &[u8]) {
-        match place(path, self.repo_before()) {
-            Ok(Some(Place { repo, stamp, file })) => match self.slot(repo) {
+        match parse_path(path, self.repo_before()) {
+            Ok(Some(BackupPath { repo, stamp, file })) => match self.slot(repo) {
                 Slot::Held(at) => {
                     self.records += 1;
-                    self.holdings[at].add_tarball(stamp, file, size, mtime, self.share);
+                    self.accumulators[at].add_tarball(stamp, file, size, mtime, self.share);
                 }
                 Slot::PassedOver => self.records += 1,
                 Slot::TooMuch => {
@@ -156,21 +158,21 @@ impl Builder {
                 }
             },
             Ok(None) => {}
-            Err(why) => self.reject(|| format!("{}: {why}", Shown(path))),
+            Err(why) => self.reject(|| format!("{}: {why}", EscapedBytes(path))),
         }
     }
 
     fn sidecar(&mut self, path: &[u8], content: Option<&[u8]>) {
         let Some(path) = path.strip_suffix(SIDECAR_SUFFIX) else { return };
-        let Ok(Some(Place { repo, stamp, file })) = place(path, self.repo_before()) else { return };
+        let Ok(Some(BackupPath { repo, stamp, file })) = parse_path(path, self.repo_before()) else { return };
         if let Slot::Held(at) = self.slot(repo) {
             let reads_sidecars = self.begin.is_some_and(|begin| begin.reads_sidecars);
-            self.holdings[at].add_sidecar(stamp, file, || Says::of(content, reads_sidecars));
+            self.accumulators[at].add_sidecar(stamp, file, || SidecarContent::of(content, reads_sidecars));
         }
     }
 
     fn repo_before(&self) -> &[u8] {
-        self.last.map_or(b"", |at| &self.holdings[at].prefix)
+        self.last.map_or(b"", |at| &self.accumulators[at].prefix)
     }
 
     fn slot(&mut self, prefix: &[u8]) -> Slot {
@@ -185,7 +187,7 @@ impl Builder {
             }
         }
         match self.last {
-            Some(at) if self.holdings[at].selected => Slot::Held(at),
+            Some(at) if self.accumulators[at].selected => Slot::Held(at),
             _ => Slot::PassedOver,
         }
     }
@@ -200,24 +202,24 @@ impl Builder {
         if bounded && !self.bound.admits(&repo) {
             return Some(Slot::TooMuch);
         }
-        if !selected && self.holdings.len() >= MOST_REPOS {
+        if !selected && self.accumulators.len() >= MOST_REPOS {
             return Some(Slot::PassedOver);
         }
         let prefix: Arc<[u8]> = prefix.into();
-        let holding = Holding::new(Arc::clone(&prefix), repo.clone(), selected);
+        let accumulator = RepoAccumulator::new(Arc::clone(&prefix), repo.clone(), selected);
         let at = match self.free.pop() {
             Some(at) => {
-                self.holdings[at] = holding;
+                self.accumulators[at] = accumulator;
                 at
             }
             None => {
-                self.holdings.push(holding);
-                self.holdings.len() - 1
+                self.accumulators.push(accumulator);
+                self.accumulators.len() - 1
             }
         };
         self.by_prefix.insert(prefix, at);
         self.last = Some(at);
-        self.share = share_of(self.holdings.len());
+        self.share = share_of(self.accumulators.len());
         if bounded {
             for at in self.bound.keep(repo, at) {
                 self.let_go(at);
@@ -231,11 +233,11 @@ impl Builder {
 
     /// Lets go of a repo that is too much.
     fn let_go(&mut self, at: usize) {
-        let gone = &mut self.holdings[at];
+        let gone = &mut self.accumulators[at];
         self.surplus += gone.records;
         self.by_prefix.remove(&gone.prefix);
         // Its memory goes too, and it is not looked at in the end.
-        *gone = Holding::new(Arc::from([]), Repo::from_label(""), false);
+        *gone = RepoAccumulator::new(Arc::from([]), Repo::from_label(""), false);
         self.free.push(at);
         if self.last == Some(at) {
             self.last = None;

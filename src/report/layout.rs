@@ -22,7 +22,7 @@ const SHOWN: usize = 200;
 
 /// A path that fits the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place<'a> {
+pub(super) struct BackupPath<'a> {
     /// `<kind>/<name>`, as bytes.
     pub(super) repo: &'a [u8],
     /// When the tarball was made.
@@ -33,7 +33,7 @@ pub(super) struct Place<'a> {
 
 /// Why a path does not fit the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Misplaced<'a> {
+pub(super) enum PathError<'a> {
     /// Its directories are not those of the layout.
     Layout,
     /// No calendar has this day.
@@ -44,23 +44,23 @@ pub(super) enum Misplaced<'a> {
     File(&'a [u8]),
 }
 
-impl fmt::Display for Misplaced<'_> {
+impl fmt::Display for PathError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Layout => f.write_str("not <kind>/<name>/YYYY/MM/DD/HHMMSS/<file>"),
-            Self::Day(day) => write!(f, "no such day {}", Shown(day)),
-            Self::Time(time) => write!(f, "no such time {}", Shown(time)),
+            Self::Day(day) => write!(f, "no such day {}", EscapedBytes(day)),
+            Self::Time(time) => write!(f, "no such time {}", EscapedBytes(time)),
             Self::File(name) => {
-                write!(f, "the file is not named {0}.tar.gz or {0}-<revision>.tar.gz", Shown(name))
+                write!(f, "the file is not named {0}.tar.gz or {0}-<revision>.tar.gz", EscapedBytes(name))
             }
         }
     }
 }
 
 /// Bytes of a path as text that is safe to show, cut where they are very many.
-pub(super) struct Shown<'a>(pub(super) &'a [u8]);
+pub(super) struct EscapedBytes<'a>(pub(super) &'a [u8]);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for EscapedBytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         escape_into(&mut text, &self.0[..self.0.len().min(SHOWN)]);
@@ -75,27 +75,30 @@ impl fmt::Display for Shown<'_> {
 ///
 /// `repo_before` is the repo of the path before this one: tarballs of one repo come in runs, and a path that begins
 /// with it need not be searched for slashes.
-pub(super) fn place<'a>(path: &'a [u8], repo_before: &[u8]) -> Result<Option<Place<'a>>, Misplaced<'a>> {
+pub(super) fn parse_path<'a>(
+    path: &'a [u8],
+    repo_before: &[u8],
+) -> Result<Option<BackupPath<'a>>, PathError<'a>> {
     let known = !repo_before.is_empty()
         && path.starts_with(repo_before)
         && path.get(repo_before.len()) == Some(&b'/');
-    let repo_len = if known { repo_before.len() } else { repo_len(path).ok_or(Misplaced::Layout)? };
+    let repo_len = if known { repo_before.len() } else { repo_len(path).ok_or(PathError::Layout)? };
     let (repo, dated) = (&path[..repo_len], &path[repo_len + 1..]);
     if dated.starts_with(b"last/") {
         return Ok(None);
     }
     let Some((stamp, [b'/', file @ ..])) = dated.split_first_chunk::<{ Stamp::LEN }>() else {
-        return Err(Misplaced::Layout);
+        return Err(PathError::Layout);
     };
     if path.len() > LONGEST || memchr(b'/', file).is_some() {
-        return Err(Misplaced::Layout);
+        return Err(PathError::Layout);
     }
     let stamp = Stamp::parse(stamp)?;
     let name = memchr(b'/', repo).map_or(repo, |slash| &repo[slash + 1..]);
     if !is_tarball_of(name, file) {
-        return Err(Misplaced::File(name));
+        return Err(PathError::File(name));
     }
-    Ok(Some(Place { repo, stamp, file }))
+    Ok(Some(BackupPath { repo, stamp, file }))
 }
 
 /// Length of `<kind>/<name>` in a path that goes on after it.
@@ -120,12 +123,12 @@ mod tests {
     use super::*;
 
     fn found(path: &[u8]) -> (Vec<u8>, String, Vec<u8>) {
-        let place = place(path, b"").unwrap().unwrap();
-        (place.repo.to_owned(), place.stamp.to_text(), place.file.to_owned())
+        let parsed = parse_path(path, b"").unwrap().unwrap();
+        (parsed.repo.to_owned(), parsed.stamp.to_text(), parsed.file.to_owned())
     }
 
     fn reason(path: &str) -> String {
-        place(path.as_bytes(), b"").unwrap_err().to_string()
+        parse_path(path.as_bytes(), b"").unwrap_err().to_string()
     }
 
     const LAYOUT: &str = "not <kind>/<name>/YYYY/MM/DD/HHMMSS/<file>";
@@ -153,15 +156,15 @@ mod tests {
     fn the_repo_before_changes_nothing_but_the_speed() {
         let path = b"svn/env2/2012/11/13/161023/env2-1.tar.gz";
         for before in [&b""[..], b"svn/env", b"svn/env2", b"tracs/env2", path] {
-            assert_eq!(place(path, before).unwrap().unwrap().repo, b"svn/env2", "{before:?}");
+            assert_eq!(parse_path(path, before).unwrap().unwrap().repo, b"svn/env2", "{before:?}");
         }
     }
 
     #[test]
     fn copies_beneath_last_are_neither_tarballs_nor_faults() {
-        assert_eq!(place(b"svn/env/last/env-1.tar.gz", b""), Ok(None));
-        assert_eq!(place(b"svn/env/last/env-1.tar.gz", b"svn/env"), Ok(None));
-        assert_eq!(place(b"svn/env/last/deeper/env-1.tar.gz", b""), Ok(None));
+        assert_eq!(parse_path(b"svn/env/last/env-1.tar.gz", b""), Ok(None));
+        assert_eq!(parse_path(b"svn/env/last/env-1.tar.gz", b"svn/env"), Ok(None));
+        assert_eq!(parse_path(b"svn/env/last/deeper/env-1.tar.gz", b""), Ok(None));
     }
 
     #[test]
@@ -202,13 +205,13 @@ mod tests {
     fn no_spoilt_path_is_placed_elsewhere_or_ends_the_program() {
         let whole = b"svn/env/2012/11/13/161023/env-3591.tar.gz";
         for at in 0..whole.len() {
-            assert!(!matches!(place(&whole[..at], b"svn/env"), Ok(Some(_))), "cut at {at}");
+            assert!(!matches!(parse_path(&whole[..at], b"svn/env"), Ok(Some(_))), "cut at {at}");
             for byte in [b'/', b'\0', b'9', b'.', 0xff] {
                 let mut spoilt = whole.to_vec();
                 spoilt[at] = byte;
                 for before in [&b""[..], b"svn/env", b"svn", b"/"] {
-                    if let Ok(Some(place)) = place(&spoilt, before) {
-                        assert_eq!(place.repo, &spoilt[..7], "{byte} at {at}");
+                    if let Ok(Some(parsed)) = parse_path(&spoilt, before) {
+                        assert_eq!(parsed.repo, &spoilt[..7], "{byte} at {at}");
                     }
                 }
             }

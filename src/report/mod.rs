@@ -2,11 +2,11 @@
 //!
 //! All of it is pure: no clock, no input or output.
 
+mod accumulator;
 mod bound;
 mod builder;
 #[cfg(test)]
 mod builder_tests;
-mod holding;
 mod layout;
 mod points;
 #[cfg(test)]

@@ -10,7 +10,7 @@ const REMEMBERED: usize = 8;
 
 /// What one sidecar says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
+pub(super) enum SidecarContent {
     /// The tarball has so many bytes.
     Size(u64),
     /// Nothing that can be understood, or far too much.
@@ -19,7 +19,7 @@ pub(super) enum Says {
     Unread,
 }
 
-impl Says {
+impl SidecarContent {
     /// What a sidecar with this content says.
     pub(super) fn of(content: Option<&[u8]>, reads_sidecars: bool) -> Self {
         match content {
@@ -42,7 +42,7 @@ pub(super) struct Sidecars {
 struct Sidecar {
     stamp: Stamp,
     file: Vec<u8>,
-    says: Says,
+    says: SidecarContent,
 }
 
 impl Sidecars {
@@ -51,7 +51,7 @@ impl Sidecars {
         &mut self,
         key: (Stamp, &[u8]),
         newest: Option<(Stamp, &[u8])>,
-        says: impl FnOnce() -> Says,
+        says: impl FnOnce() -> SidecarContent,
     ) {
         self.seen = true;
         if newest.is_some_and(|newest| key < newest) {
@@ -76,7 +76,7 @@ impl Sidecars {
     }
 
     /// What the sidecar of this tarball says; `None` when it has none.
-    pub(super) fn of(&self, key: (Stamp, &[u8])) -> Option<Says> {
+    pub(super) fn of(&self, key: (Stamp, &[u8])) -> Option<SidecarContent> {
         self.latest.iter().find(|sidecar| sidecar.key() == key).map(|sidecar| sidecar.says)
     }
 }
@@ -90,7 +90,7 @@ impl Sidecar {
 /// The size in a sidecar's text; `None` if the text is not such a dict, in any order and spacing, quoted either way
 /// and with or without Python 2's `L`.
 fn size_in(text: &[u8]) -> Option<u64> {
-    let mut rest = Rest(text);
+    let mut rest = Cursor(text);
     let mut size = None;
     rest.byte(b'{')?;
     while rest.byte(b'}').is_none() {
@@ -118,9 +118,9 @@ fn size_in(text: &[u8]) -> Option<u64> {
 }
 
 /// What is still to be read.
-struct Rest<'a>(&'a [u8]);
+struct Cursor<'a>(&'a [u8]);
 
-impl<'a> Rest<'a> {
+impl<'a> Cursor<'a> {
     /// Takes this byte, and the blanks before it; takes nothing if something else comes.
     fn byte(&mut self, wanted: u8) -> Option<()> {
         self.0 = self.0.trim_ascii_start().strip_prefix(&[wanted])?;
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn an_unread_sidecar_is_garbled_only_where_the_node_reads_them() {
-        assert_eq!(Says::of(None, true), Says::Garbled);
-        assert_eq!(Says::of(None, false), Says::Unread);
-        assert_eq!(Says::of(Some(b"{'size': 5}"), true), Says::Size(5));
+        assert_eq!(SidecarContent::of(None, true), SidecarContent::Garbled);
+        assert_eq!(SidecarContent::of(None, false), SidecarContent::Unread);
+        assert_eq!(SidecarContent::of(Some(b"{'size': 5}"), true), SidecarContent::Size(5));
     }
 }

@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-use super::layout::Misplaced;
+use super::layout::PathError;
 
 /// How far a file's own time may lie from one of two possible instants and still decide between them.
 const MTIME_DECIDES_WITHIN: SignedDuration = SignedDuration::from_hours(6);
@@ -22,24 +22,24 @@ impl Stamp {
     pub(super) const LEN: usize = 17;
 
     /// Reads `YYYY/MM/DD/HHMMSS`.
-    pub(super) fn parse(text: &[u8; Self::LEN]) -> Result<Self, Misplaced<'_>> {
+    pub(super) fn parse(text: &[u8; Self::LEN]) -> Result<Self, PathError<'_>> {
         if text[4] != b'/' || text[7] != b'/' || text[10] != b'/' {
-            return Err(Misplaced::Layout);
+            return Err(PathError::Layout);
         }
         let number = |from: usize, to: usize| {
             text[from..to].iter().try_fold(0_u64, |sum, byte| match byte {
                 b'0'..=b'9' => Ok(sum * 10 + u64::from(byte - b'0')),
-                _ => Err(Misplaced::Layout),
+                _ => Err(PathError::Layout),
             })
         };
         let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
         let (hour, minute, second) = (number(11, 13)?, number(13, 15)?, number(15, 17)?);
         // Backups are no older than the epoch, and a time zone must not carry an instant past the year 9999.
         if !(1970..=9998).contains(&year) || day == 0 || day > days_in(year, month) {
-            return Err(Misplaced::Day(&text[..10]));
+            return Err(PathError::Day(&text[..10]));
         }
         if hour > 23 || minute > 59 || second > 59 {
-            return Err(Misplaced::Time(&text[11..]));
+            return Err(PathError::Time(&text[11..]));
         }
         let date = (year * 100 + month) * 100 + day;
         Ok(Self(((date * 100 + hour) * 100 + minute) * 100 + second))
@@ -147,8 +147,8 @@ mod tests {
         assert_eq!(reason("2013/01/01/240000"), "no such time 240000");
         assert_eq!(reason("2013/01/01/126000"), "no such time 126000");
         assert_eq!(reason("2013/01/01/120060"), "no such time 120060");
-        assert_eq!(reason("2013/01/01/12006x"), Misplaced::Layout.to_string());
-        assert_eq!(reason("2013/01-01/120000"), Misplaced::Layout.to_string());
+        assert_eq!(reason("2013/01/01/12006x"), PathError::Layout.to_string());
+        assert_eq!(reason("2013/01-01/120000"), PathError::Layout.to_string());
         assert_eq!(stamp("2012/02/29/235959").to_text(), "2012/02/29/235959");
         assert_eq!(stamp("2000/02/29/000000").to_text(), "2000/02/29/000000");
     }

@@ -13,7 +13,7 @@ use crate::human::Limit;
 use crate::inventory::{Hub, Limits, Repo, Target};
 use crate::probe::failure;
 use crate::report::{Report, Tarball};
-use crate::verdict::{Concern, Note, RepoVerdict, Status, Tally, Verdict};
+use crate::verdict::{NodeProblem, RepoProblem, RepoVerdict, Status, Tally, Verdict};
 
 /// What one look at some or all hubs gave.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -153,7 +153,7 @@ impl NodeView {
     /// Whether the report shows no tarball, where one repo at least should be.
     pub fn holds_nothing(&self) -> bool {
         let notes = self.report.iter().flat_map(|report| &report.notes);
-        notes.into_iter().any(|note| note.word == Note::NoTarballs.word())
+        notes.into_iter().any(|note| note.word == NodeProblem::NoTarballs.code())
     }
 
     /// Whether the last probe read what it was allowed to read, and that was not all.
@@ -247,9 +247,9 @@ impl ReportView {
             clock_offset_seconds: report.clock_offset,
             tally: verdict.tally(),
             notes: verdict
-                .notes
+                .problems
                 .iter()
-                .map(|note| Reason { word: note.word(), status: note.status(), text: note.to_string() })
+                .map(|note| Reason { word: note.code(), status: note.status(), text: note.to_string() })
                 .collect(),
             repos,
         }
@@ -267,7 +267,7 @@ pub struct RepoView {
     pub why: Vec<Reason>,
     /// The first of them as the verdict gave it; none when all is well.
     #[serde(skip)]
-    pub worst: Option<Concern>,
+    pub worst: Option<RepoProblem>,
     /// Whether the newest is excused because it is in transfer.
     pub in_transfer: bool,
     /// Whether the configuration names it.
@@ -332,15 +332,15 @@ impl RepoView {
             repo: repo.to_string(),
             status: said.status,
             why: said
-                .concerns
+                .problems
                 .iter()
                 .map(|concern| Reason {
-                    word: concern.word(),
+                    word: concern.code(),
                     status: concern.status(),
                     text: concern.to_string(),
                 })
                 .collect(),
-            worst: said.concerns.first().copied(),
+            worst: said.problems.first().copied(),
             in_transfer: said.in_transfer,
             expected: target.expects(repo),
             newest: found.map(|found| tarball(&found.newest)),

@@ -3,9 +3,9 @@
 //! This is the only place that judges. The metrics, the page, the tables and the alert rules show what is
 //! decided here. It is pure: the time is handed in.
 
-mod concern;
-mod note;
+mod node_problem;
 mod repo;
+mod repo_problem;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::inventory::{Repo, Target};
 use crate::report::Report;
 
-pub use concern::Concern;
-pub use note::Note;
+pub use node_problem::NodeProblem;
+pub use repo_problem::RepoProblem;
 
 /// How far a node's clock may be off ours.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
@@ -59,12 +59,12 @@ impl fmt::Display for Status {
 /// Whether the report is fresh, and whether the last probe reached the node, is for the one who keeps it to say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// The worst of the repos and the notes.
+    /// The worst of the repos and of the target's own problems.
     pub status: Status,
     /// Every repo that was found or is expected.
     pub repos: BTreeMap<Repo, RepoVerdict>,
-    /// What concerns the target as a whole, worst first; often nothing.
-    pub notes: Vec<Note>,
+    /// The problems of the target as a whole, worst first; often none.
+    pub problems: Vec<NodeProblem>,
 }
 
 impl Verdict {
@@ -85,10 +85,10 @@ impl Verdict {
 /// What is said of one repo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RepoVerdict {
-    /// The worst of the concerns.
+    /// The worst of the problems.
     pub status: Status,
     /// What is the matter with it, worst first; nothing when all is well.
-    pub concerns: Vec<Concern>,
+    pub problems: Vec<RepoProblem>,
     /// The newest tarball would be an alarm, but is taken to be in transfer: it is not verified, and the target has been
     /// locked for no longer than the repo's `max_age`, and by a lock that is not dated more than an hour ahead. In PromQL
     /// `max_age_seconds >= (time() - locked_timestamp_seconds >= -3600) unless tarball_verified == 1`, with 26 hours where
@@ -97,16 +97,16 @@ pub struct RepoVerdict {
 }
 
 impl RepoVerdict {
-    fn new(mut concerns: Vec<Concern>, in_transfer: bool) -> Self {
-        concerns.sort_by_key(|concern| Reverse(concern.status()));
-        let status = concerns.first().map_or(Status::Ok, Concern::status);
-        Self { status, concerns, in_transfer }
+    fn new(mut problems: Vec<RepoProblem>, in_transfer: bool) -> Self {
+        problems.sort_by_key(|repo_problem| Reverse(repo_problem.status()));
+        let status = problems.first().map_or(Status::Ok, RepoProblem::status);
+        Self { status, problems, in_transfer }
     }
 
     /// The reasons in words, worst first; empty when there is nothing to say.
     pub fn words(&self) -> Vec<String> {
         let transfer = self.in_transfer.then(|| "newest is in transfer".to_owned());
-        self.concerns.iter().map(Concern::to_string).chain(transfer).collect()
+        self.problems.iter().map(RepoProblem::to_string).chain(transfer).collect()
     }
 }
 
@@ -145,43 +145,43 @@ pub fn judge(target: &Target, report: &Report, now: Timestamp) -> Verdict {
     for name in target.expected.iter().flatten() {
         repos.entry(name.clone()).or_insert_with(|| absent(report));
     }
-    let mut notes = Vec::new();
+    let mut problems = Vec::new();
     if repos.is_empty() && report.unreadable == 0 {
-        notes.push(Note::NoTarballs);
+        problems.push(NodeProblem::NoTarballs);
     }
     if let Some(lock) = lock {
         let age = now.duration_since(lock.since);
         let limits = repos.keys().map(|name| repo::lock_limit(target.limits_of(name)));
         if age > limits.max().unwrap_or(repo::LOCK_WITHOUT_MAX_AGE) {
-            notes.push(Note::StaleLock { age });
+            problems.push(NodeProblem::StaleLock { age });
         } else if -age > repo::FUTURE {
-            notes.push(Note::FutureLock { by: -age });
+            problems.push(NodeProblem::FutureLock { by: -age });
         }
     }
-    notes.extend(at_large(report));
+    problems.extend(at_large(report));
     let of_repos = repos.values().map(|verdict| verdict.status);
-    let status = of_repos.chain(notes.iter().map(Note::status)).max().unwrap_or_default();
-    Verdict { status, repos, notes }
+    let status = of_repos.chain(problems.iter().map(NodeProblem::status)).max().unwrap_or_default();
+    Verdict { status, repos, problems }
 }
 
 /// A repo that is expected and was not found. Absence is believed only when all could be read.
 fn absent(report: &Report) -> RepoVerdict {
-    let concern = match report.unreadable {
-        0 => Concern::Missing,
-        unreadable => Concern::NotSeen { unreadable },
+    let repo_problem = match report.unreadable {
+        0 => RepoProblem::Missing,
+        unreadable => RepoProblem::NotSeen { unreadable },
     };
-    RepoVerdict::new(vec![concern], false)
+    RepoVerdict::new(vec![repo_problem], false)
 }
 
-/// Notes that need no limits, worst first.
-fn at_large(report: &Report) -> impl Iterator<Item = Note> {
+/// Problems that need no limits, worst first.
+fn at_large(report: &Report) -> impl Iterator<Item = NodeProblem> {
     let offset = SignedDuration::try_from_secs_f64(report.clock_offset).unwrap_or(SignedDuration::MAX);
     [
-        (report.surplus > 0).then_some(Note::Inflated { surplus: report.surplus }),
-        (report.unreadable > 0).then_some(Note::Incomplete { unreadable: report.unreadable }),
-        report.zone_shift_hours.map(|hours| Note::ZoneShift { hours }),
-        (offset.abs() > CLOCK_TOLERANCE).then_some(Note::ClockOff { offset }),
-        (report.rejects.count > 0).then_some(Note::Rejects { count: report.rejects.count }),
+        (report.surplus > 0).then_some(NodeProblem::Inflated { surplus: report.surplus }),
+        (report.unreadable > 0).then_some(NodeProblem::Incomplete { unreadable: report.unreadable }),
+        report.zone_shift_hours.map(|hours| NodeProblem::ZoneShift { hours }),
+        (offset.abs() > CLOCK_TOLERANCE).then_some(NodeProblem::ClockOff { offset }),
+        (report.rejects.count > 0).then_some(NodeProblem::Rejects { count: report.rejects.count }),
     ]
     .into_iter()
     .flatten()

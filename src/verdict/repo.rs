@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Concern, RepoVerdict};
+use super::{RepoProblem, RepoVerdict};
 use crate::inventory::Limits;
 use crate::report::{Lock, RepoSummary, Verification};
 
@@ -27,13 +27,13 @@ pub(super) fn judge(
     lock: Option<&Lock>,
     now: Timestamp,
 ) -> RepoVerdict {
-    let mut concerns = Vec::new();
+    let mut problems = Vec::new();
     let age = now.duration_since(found.newest.made);
     if let Some(limit) = limits.max_age.filter(|limit| age > signed(*limit)) {
-        concerns.push(Concern::TooOld { age, limit });
+        problems.push(RepoProblem::TooOld { age, limit });
     }
     if -age > FUTURE {
-        concerns.push(Concern::Future { by: -age });
+        problems.push(RepoProblem::Future { by: -age });
     }
     let newest = newest(found, limits);
     let locked = lock.map(|lock| now.duration_since(lock.since));
@@ -41,28 +41,28 @@ pub(super) fn judge(
     let excused = locked && found.verification != Verification::Verified;
     let in_transfer = excused && !newest.is_empty();
     if !excused {
-        concerns.extend(newest);
+        problems.extend(newest);
     }
     if let Some(wanted) = limits.min_tarballs.filter(|wanted| found.count < *wanted) {
-        concerns.push(Concern::TooFew { held: found.count, wanted });
+        problems.push(RepoProblem::TooFew { held: found.count, wanted });
     }
     if let Some(wanted) = limits.max_tarballs.filter(|wanted| found.count > *wanted) {
-        concerns.push(Concern::TooMany { held: found.count, wanted });
+        problems.push(RepoProblem::TooMany { held: found.count, wanted });
     }
-    RepoVerdict::new(concerns, in_transfer)
+    RepoVerdict::new(problems, in_transfer)
 }
 
 /// What the newest tarball itself has against it: all that a transfer may explain.
-fn newest(found: &RepoSummary, limits: &Limits) -> Vec<Concern> {
+fn newest(found: &RepoSummary, limits: &Limits) -> Vec<RepoProblem> {
     let size = found.newest.size;
-    let mut concerns = Vec::new();
+    let mut problems = Vec::new();
     if size == 0 {
-        concerns.push(Concern::Empty);
+        problems.push(RepoProblem::Empty);
     }
     match found.verification {
-        Verification::Missing => concerns.push(Concern::NoSidecar),
-        Verification::Contradicted { says } => concerns.push(Concern::Contradicted { size, says }),
-        Verification::Garbled => concerns.push(Concern::Garbled),
+        Verification::Missing => problems.push(RepoProblem::NoSidecar),
+        Verification::Contradicted { says } => problems.push(RepoProblem::Contradicted { size, says }),
+        Verification::Garbled => problems.push(RepoProblem::Garbled),
         Verification::Verified | Verification::NoSidecars | Verification::Unknown => {}
     }
     // What is empty is said to be empty, not to have shrunk too.
@@ -72,9 +72,9 @@ fn newest(found: &RepoSummary, limits: &Limits) -> Vec<Concern> {
         && ratio < limit
     {
         let verified = found.verification == Verification::Verified;
-        concerns.push(Concern::Shrunk { size, previous: previous.size, limit, verified });
+        problems.push(RepoProblem::Shrunk { size, previous: previous.size, limit, verified });
     }
-    concerns
+    problems
 }
 
 /// A limit so long that no age exceeds it is none.

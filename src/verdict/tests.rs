@@ -14,13 +14,13 @@ fn judged(target: &Target, report: &Report) -> RepoVerdict {
     judge(target, report, at(TAKEN)).repos.remove(&Repo::from_label(ENV)).unwrap()
 }
 
-/// The words for the concerns about a repo under the default limits.
-fn concerns(found: RepoSummary) -> Vec<&'static str> {
+/// The codes of the problems of a repo under the default limits.
+fn problems(found: RepoSummary) -> Vec<&'static str> {
     words(&judged(&target(), &report([(ENV, found)])))
 }
 
 fn words(verdict: &RepoVerdict) -> Vec<&'static str> {
-    verdict.concerns.iter().map(Concern::word).collect()
+    verdict.problems.iter().map(RepoProblem::code).collect()
 }
 
 fn with_newest(change: impl FnOnce(&mut Tarball)) -> RepoSummary {
@@ -44,7 +44,7 @@ fn locked_for(seconds: i64, found: RepoSummary) -> Report {
 fn a_healthy_repo_is_ok_without_words() {
     let verdict = judge(&target(), &report([(ENV, healthy())]), at(TAKEN));
     assert_eq!(verdict.status, Status::Ok);
-    assert!(verdict.notes.is_empty());
+    assert!(verdict.problems.is_empty());
     let repo = &verdict.repos[&Repo::from_label(ENV)];
     assert!(repo.words().is_empty() && !repo.in_transfer);
 }
@@ -108,22 +108,22 @@ fn absence_is_not_believed_while_something_could_not_be_read() {
     assert_eq!(verdict.status, Status::Warn);
     let absent = &verdict.repos[&Repo::from_label(ENV)];
     assert_eq!(absent.words(), ["expected and not seen, but 2 directories or files could not be read"]);
-    assert_eq!(verdict.notes, [Note::Incomplete { unreadable: 2 }]);
+    assert_eq!(verdict.problems, [NodeProblem::Incomplete { unreadable: 2 }]);
 }
 
 #[test]
 fn exactly_at_a_limit_is_within_it() {
     let aged = |seconds| with_newest(|newest| newest.made = at(TAKEN - seconds));
-    assert!(concerns(aged(26 * HOUR)).is_empty());
-    assert_eq!(concerns(aged(26 * HOUR + 1)), ["too_old"]);
-    assert!(concerns(aged(-HOUR)).is_empty());
-    assert_eq!(concerns(aged(-HOUR - 1)), ["future"]);
+    assert!(problems(aged(26 * HOUR)).is_empty());
+    assert_eq!(problems(aged(26 * HOUR + 1)), ["too_old"]);
+    assert!(problems(aged(-HOUR)).is_empty());
+    assert_eq!(problems(aged(-HOUR - 1)), ["future"]);
 
     let held = |count| RepoSummary { count, ..healthy() };
-    assert!(concerns(held(30)).is_empty());
-    assert_eq!(concerns(held(31)), ["too_many"]);
+    assert!(problems(held(30)).is_empty());
+    assert_eq!(problems(held(31)), ["too_many"]);
     let several = Target { limits: Limits { min_tarballs: Some(5), ..Limits::default() }, ..target() };
-    assert!(judged(&several, &report([(ENV, held(5))])).concerns.is_empty());
+    assert!(judged(&several, &report([(ENV, held(5))])).problems.is_empty());
     assert_eq!(judged(&several, &report([(ENV, held(4))])).words(), ["4 held, at least 5 wanted"]);
 
     let sized = |size| {
@@ -131,8 +131,8 @@ fn exactly_at_a_limit_is_within_it() {
         found.previous.as_mut().unwrap().size = 1000;
         found
     };
-    assert!(concerns(sized(800)).is_empty());
-    assert_eq!(concerns(sized(799)), ["shrunk"]);
+    assert!(problems(sized(800)).is_empty());
+    assert_eq!(problems(sized(799)), ["shrunk"]);
 }
 
 #[test]
@@ -151,19 +151,19 @@ fn an_empty_newest_is_an_alarm_even_if_its_sidecar_agrees() {
 fn nothing_has_shrunk_after_an_empty_one_or_alone() {
     let mut found = with_newest(|newest| newest.size = 1);
     found.previous.as_mut().unwrap().size = 0;
-    assert!(concerns(found.clone()).is_empty());
+    assert!(problems(found.clone()).is_empty());
     found.previous = None;
-    assert!(concerns(found).is_empty());
+    assert!(problems(found).is_empty());
 }
 
 #[test]
 fn every_way_not_to_be_verified_is_an_alarm_but_not_knowing_is_none() {
     let with = |verification| RepoSummary { verification, ..healthy() };
-    assert_eq!(concerns(with(Verification::Missing)), ["no_sidecar"]);
-    assert_eq!(concerns(with(Verification::Contradicted { says: 5 })), ["contradicted"]);
-    assert_eq!(concerns(with(Verification::Garbled)), ["garbled"]);
-    assert!(concerns(with(Verification::Unknown)).is_empty());
-    assert!(concerns(with(Verification::NoSidecars)).is_empty());
+    assert_eq!(problems(with(Verification::Missing)), ["no_sidecar"]);
+    assert_eq!(problems(with(Verification::Contradicted { says: 5 })), ["contradicted"]);
+    assert_eq!(problems(with(Verification::Garbled)), ["garbled"]);
+    assert!(problems(with(Verification::Unknown)).is_empty());
+    assert!(problems(with(Verification::NoSidecars)).is_empty());
 }
 
 #[test]
@@ -199,12 +199,12 @@ fn a_healthy_repo_is_not_in_transfer_because_others_are() {
 fn a_lock_older_than_max_age_excuses_nothing_and_is_a_warning_itself() {
     let unverified = || RepoSummary { verification: Verification::Missing, ..healthy() };
     let verdict = judge(&target(), &locked_for(26 * HOUR, unverified()), at(TAKEN));
-    assert_eq!((verdict.status, verdict.notes.len()), (Status::Ok, 0));
+    assert_eq!((verdict.status, verdict.problems.len()), (Status::Ok, 0));
 
     let verdict = judge(&target(), &locked_for(26 * HOUR + 1, unverified()), at(TAKEN));
     assert_eq!(verdict.status, Status::Alarm);
     assert_eq!(words(&verdict.repos[&Repo::from_label(ENV)]), ["no_sidecar"]);
-    assert_eq!(verdict.notes, [Note::StaleLock { age: SignedDuration::from_secs(26 * HOUR + 1) }]);
+    assert_eq!(verdict.problems, [NodeProblem::StaleLock { age: SignedDuration::from_secs(26 * HOUR + 1) }]);
 
     let verdict = judge(&target(), &locked_for(27 * HOUR, healthy()), at(TAKEN));
     assert_eq!(verdict.status, Status::Warn);
@@ -214,22 +214,22 @@ fn a_lock_older_than_max_age_excuses_nothing_and_is_a_warning_itself() {
 fn a_lock_is_stale_only_when_it_excuses_no_repo_any_more() {
     let weekly = Limits { max_age: Some(Duration::from_secs(7 * 86400)), ..Limits::default() };
     let mixed = Target { repo_limits: [(Repo::from_label(ENV), weekly)].into(), ..target() };
-    assert!(judge(&mixed, &locked_for(50 * HOUR, healthy()), at(TAKEN)).notes.is_empty());
-    assert_eq!(judge(&mixed, &locked_for(8 * 24 * HOUR, healthy()), at(TAKEN)).notes.len(), 1);
+    assert!(judge(&mixed, &locked_for(50 * HOUR, healthy()), at(TAKEN)).problems.is_empty());
+    assert_eq!(judge(&mixed, &locked_for(8 * 24 * HOUR, healthy()), at(TAKEN)).problems.len(), 1);
 }
 
 #[test]
 fn a_lock_from_the_near_future_counts_as_fresh() {
     let unverified = RepoSummary { verification: Verification::Missing, ..healthy() };
     let verdict = judge(&target(), &locked_for(-HOUR, unverified), at(TAKEN));
-    assert!(verdict.repos[&Repo::from_label(ENV)].in_transfer && verdict.notes.is_empty());
+    assert!(verdict.repos[&Repo::from_label(ENV)].in_transfer && verdict.problems.is_empty());
 }
 
 #[test]
 fn a_lock_from_the_far_future_excuses_nothing_and_is_a_warning_itself() {
     let verdict = judge(&target(), &locked_for(-HOUR - 1, healthy()), at(TAKEN));
     assert_eq!(verdict.status, Status::Warn);
-    assert_eq!(verdict.notes, [Note::FutureLock { by: SignedDuration::from_secs(HOUR + 1) }]);
+    assert_eq!(verdict.problems, [NodeProblem::FutureLock { by: SignedDuration::from_secs(HOUR + 1) }]);
 
     let unverified = RepoSummary { verification: Verification::Missing, ..healthy() };
     let verdict = judged(&target(), &locked_for(-HOUR - 1, unverified.clone()));
@@ -243,20 +243,23 @@ fn a_lock_from_the_far_future_excuses_nothing_and_is_a_warning_itself() {
 #[test]
 fn a_node_without_any_tarball_is_an_alarm_where_nothing_is_expected() {
     let verdict = judge(&target(), &report([]), at(TAKEN));
-    assert_eq!((verdict.status, verdict.notes), (Status::Alarm, vec![Note::NoTarballs]));
+    assert_eq!((verdict.status, verdict.problems), (Status::Alarm, vec![NodeProblem::NoTarballs]));
     assert_eq!(verdict.repos.len(), 0);
 
     let rejects = Rejects { count: 3, first: vec![] };
     let strangers = judge(&target(), &Report { rejects, ..report([]) }, at(TAKEN));
-    assert_eq!(strangers.notes, [Note::NoTarballs, Note::Rejects { count: 3 }]);
+    assert_eq!(strangers.problems, [NodeProblem::NoTarballs, NodeProblem::Rejects { count: 3 }]);
 
     let inflated = judge(&target(), &Report { surplus: 5, ..report([(ENV, healthy())]) }, at(TAKEN));
-    assert_eq!((inflated.status, inflated.notes), (Status::Warn, vec![Note::Inflated { surplus: 5 }]));
+    assert_eq!(
+        (inflated.status, inflated.problems),
+        (Status::Warn, vec![NodeProblem::Inflated { surplus: 5 }])
+    );
 
     // Where something is expected it is that which is missing, and what may not be read may be there.
-    assert!(judge(&expecting(&[ENV]), &report([]), at(TAKEN)).notes.is_empty());
+    assert!(judge(&expecting(&[ENV]), &report([]), at(TAKEN)).problems.is_empty());
     let partial = judge(&target(), &Report { unreadable: 1, ..report([]) }, at(TAKEN));
-    assert_eq!(partial.notes, [Note::Incomplete { unreadable: 1 }]);
+    assert_eq!(partial.problems, [NodeProblem::Incomplete { unreadable: 1 }]);
 }
 
 #[test]
@@ -265,7 +268,7 @@ fn limits_that_are_switched_off_raise_nothing_and_locks_still_end() {
     let lax = Target { limits: none, ..target() };
     let mut found = with_newest(|newest| (newest.made, newest.size) = (at(0), 1));
     found.count = 1_000_000;
-    assert!(judged(&lax, &report([(ENV, found.clone())])).concerns.is_empty());
+    assert!(judged(&lax, &report([(ENV, found.clone())])).problems.is_empty());
 
     found.verification = Verification::Missing;
     assert!(judged(&lax, &locked_for(26 * HOUR, found.clone())).in_transfer);
@@ -285,7 +288,7 @@ fn a_repos_own_limits_come_before_the_targets() {
 fn the_worst_concern_comes_first() {
     let mut found = with_newest(|newest| newest.made = at(TAKEN + 3 * HOUR));
     found.verification = Verification::Garbled;
-    assert_eq!(concerns(found), ["garbled", "future"]);
+    assert_eq!(problems(found), ["garbled", "future"]);
 }
 
 #[test]
@@ -294,7 +297,7 @@ fn what_concerns_the_whole_target_is_noted() {
         let mut report = report([(ENV, healthy())]);
         change(&mut report);
         let verdict = judge(&target(), &report, at(TAKEN));
-        (verdict.status, verdict.notes.iter().map(Note::word).collect::<Vec<_>>())
+        (verdict.status, verdict.problems.iter().map(NodeProblem::code).collect::<Vec<_>>())
     };
     assert_eq!(noted(|report| report.unreadable = 1), (Status::Warn, vec!["incomplete"]));
     assert_eq!(noted(|report| report.zone_shift_hours = Some(8)), (Status::Warn, vec!["zone_shift"]));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use scm_backup_exporter::inventory::Target;
 use scm_backup_exporter::report::Report;
-use scm_backup_exporter::verdict::{self, Note};
+use scm_backup_exporter::verdict::{self, NodeProblem};
 use serde_json::json;
 
 use super::rules;
@@ -17,22 +17,23 @@ const OF_VERDICT: [&str; 8] =
 const OF_NOTES: [&str; 3] = ["NothingHeld", "LockStale", "ClockOff"];
 
 /// The alert that says what a note says. A new note does not compile until it is thought of.
-fn alert_of(note: &Note) -> Option<&'static str> {
+fn alert_of(note: &NodeProblem) -> Option<&'static str> {
     match note {
-        Note::NoTarballs => Some("NothingHeld"),
-        Note::StaleLock { .. } | Note::FutureLock { .. } => Some("LockStale"),
-        Note::ClockOff { .. } => Some("ClockOff"),
-        Note::Inflated { .. } | Note::Incomplete { .. } | Note::ZoneShift { .. } | Note::Rejects { .. } => {
-            None
-        }
+        NodeProblem::NoTarballs => Some("NothingHeld"),
+        NodeProblem::StaleLock { .. } | NodeProblem::FutureLock { .. } => Some("LockStale"),
+        NodeProblem::ClockOff { .. } => Some("ClockOff"),
+        NodeProblem::Inflated { .. }
+        | NodeProblem::Incomplete { .. }
+        | NodeProblem::ZoneShift { .. }
+        | NodeProblem::Rejects { .. } => None,
     }
 }
 
 /// What the verdict notes of a node, as series with these labels: 1 under the names of alerts that are to fire, 0 under the
 /// others'. No exposition has that.
 pub(crate) fn noted(target: &Target, report: &Report, now: Timestamp, own: &str) -> Vec<(String, f64)> {
-    let notes = verdict::judge(target, report, now).notes;
-    let noted = |alert: &str| notes.iter().any(|note| alert_of(note) == Some(alert));
+    let problems = verdict::judge(target, report, now).problems;
+    let noted = |alert: &str| problems.iter().any(|note| alert_of(note) == Some(alert));
     let (hub, node) = (&target.hub, &target.node);
     let of_alert = |alert: &str| {
         let series = format!("test:noted{{{own},hub=\"{hub}\",node=\"{node}\",alert=\"{alert}\"}}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use scm_backup_exporter::listing::Parser;
-use scm_backup_exporter::verdict::{Concern, Note};
+use scm_backup_exporter::verdict::{NodeProblem, RepoProblem};
 
 use crate::page::{assert_same, section, table};
 
@@ -13,43 +13,45 @@ const AGE: SignedDuration = SignedDuration::ZERO;
 const LIMIT: Duration = Duration::ZERO;
 
 /// The row that tells of a concern. A new one does not compile until it has a row.
-fn row_of(concern: &Concern) -> &'static str {
+fn row_of(concern: &RepoProblem) -> &'static str {
     match concern {
-        Concern::Missing => "expected, and none is held",
-        Concern::NotSeen { .. } => "expected and not seen, but not all could be read",
-        Concern::TooOld { .. } => "the newest is older than `max_age`",
-        Concern::Empty => "the newest is empty *",
-        Concern::NoSidecar => "the newest has no sidecar, while others of the repo have one *",
-        Concern::Contradicted { .. } => "the newest has not the size that its sidecar gives *",
-        Concern::Garbled => "the newest has a sidecar that cannot be understood *",
-        Concern::Shrunk { .. } => {
+        RepoProblem::Missing => "expected, and none is held",
+        RepoProblem::NotSeen { .. } => "expected and not seen, but not all could be read",
+        RepoProblem::TooOld { .. } => "the newest is older than `max_age`",
+        RepoProblem::Empty => "the newest is empty *",
+        RepoProblem::NoSidecar => "the newest has no sidecar, while others of the repo have one *",
+        RepoProblem::Contradicted { .. } => "the newest has not the size that its sidecar gives *",
+        RepoProblem::Garbled => "the newest has a sidecar that cannot be understood *",
+        RepoProblem::Shrunk { .. } => {
             "the newest over the largest of the three before it is less than `min_size_ratio` *"
         }
-        Concern::TooFew { .. } => "fewer are held than `min_tarballs`",
-        Concern::TooMany { .. } => "more are held than `max_tarballs`",
-        Concern::Future { .. } => "the newest is stamped more than an hour in the future",
+        RepoProblem::TooFew { .. } => "fewer are held than `min_tarballs`",
+        RepoProblem::TooMany { .. } => "more are held than `max_tarballs`",
+        RepoProblem::Future { .. } => "the newest is stamped more than an hour in the future",
     }
 }
 
-fn row_of_note(note: &Note) -> &'static str {
+fn row_of_note(note: &NodeProblem) -> &'static str {
     match note {
-        Note::NoTarballs => "no tarball is held, and no repo is expected",
-        Note::Inflated { .. } => {
+        NodeProblem::NoTarballs => "no tarball is held, and no repo is expected",
+        NodeProblem::Inflated { .. } => {
             "there are more repos, or longer names, than are told apart: see [limits](#limits)"
         }
-        Note::StaleLock { .. } => "`LOCKED` has stood for longer than that: a transfer hangs, or was cut",
-        Note::FutureLock { .. } => "`LOCKED` is dated more than an hour in the future",
-        Note::Incomplete { .. } => "directories or files could not be read",
-        Note::ZoneShift { .. } => {
+        NodeProblem::StaleLock { .. } => {
+            "`LOCKED` has stood for longer than that: a transfer hangs, or was cut"
+        }
+        NodeProblem::FutureLock { .. } => "`LOCKED` is dated more than an hour in the future",
+        NodeProblem::Incomplete { .. } => "directories or files could not be read",
+        NodeProblem::ZoneShift { .. } => {
             "stamps and the files' own times disagree by the same whole hours: `timezone` is missing or wrong"
         }
-        Note::ClockOff { .. } => "the node's clock is more than a minute off ours",
-        Note::Rejects { .. } => "names do not fit the layout",
+        NodeProblem::ClockOff { .. } => "the node's clock is more than a minute off ours",
+        NodeProblem::Rejects { .. } => "names do not fit the layout",
     }
 }
 
-fn shrunk(verified: bool) -> Concern {
-    Concern::Shrunk { size: 1, previous: 2, limit: 0.8, verified }
+fn shrunk(verified: bool) -> RepoProblem {
+    RepoProblem::Shrunk { size: 1, previous: 2, limit: 0.8, verified }
 }
 
 /// The rows of a table by their first cell, each with the word that its second begins with.
@@ -62,17 +64,17 @@ fn documented(first: &str) -> BTreeSet<(String, String)> {
 #[test]
 fn table_of_concerns_gives_their_statuses() {
     let real = [
-        Concern::Missing,
-        Concern::NotSeen { unreadable: 1 },
-        Concern::TooOld { age: AGE, limit: LIMIT },
-        Concern::Empty,
-        Concern::NoSidecar,
-        Concern::Contradicted { size: 1, says: 2 },
-        Concern::Garbled,
+        RepoProblem::Missing,
+        RepoProblem::NotSeen { unreadable: 1 },
+        RepoProblem::TooOld { age: AGE, limit: LIMIT },
+        RepoProblem::Empty,
+        RepoProblem::NoSidecar,
+        RepoProblem::Contradicted { size: 1, says: 2 },
+        RepoProblem::Garbled,
         shrunk(false),
-        Concern::TooFew { held: 1, wanted: 2 },
-        Concern::TooMany { held: 2, wanted: 1 },
-        Concern::Future { by: AGE },
+        RepoProblem::TooFew { held: 1, wanted: 2 },
+        RepoProblem::TooMany { held: 2, wanted: 1 },
+        RepoProblem::Future { by: AGE },
     ];
     let real = real.iter().map(|concern| (row_of(concern).to_owned(), concern.status().to_string()));
     assert_same(&documented("what is the matter with a repo"), &real.collect());
@@ -87,14 +89,14 @@ fn table_of_concerns_gives_their_statuses() {
 #[test]
 fn table_of_notes_gives_their_statuses() {
     let real = [
-        Note::NoTarballs,
-        Note::Inflated { surplus: 1 },
-        Note::StaleLock { age: AGE },
-        Note::FutureLock { by: AGE },
-        Note::Incomplete { unreadable: 1 },
-        Note::ZoneShift { hours: 1 },
-        Note::ClockOff { offset: AGE },
-        Note::Rejects { count: 1 },
+        NodeProblem::NoTarballs,
+        NodeProblem::Inflated { surplus: 1 },
+        NodeProblem::StaleLock { age: AGE },
+        NodeProblem::FutureLock { by: AGE },
+        NodeProblem::Incomplete { unreadable: 1 },
+        NodeProblem::ZoneShift { hours: 1 },
+        NodeProblem::ClockOff { offset: AGE },
+        NodeProblem::Rejects { count: 1 },
     ];
     let real = real.iter().map(|note| (row_of_note(note).to_owned(), note.status().to_string()));
     assert_same(&documented("what is the matter with a target"), &real.collect());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::points::Points;
-use super::sidecar::{Says, Sidecars};
+use super::sidecar::{SidecarContent, Sidecars};
 use super::stamp::Stamp;
 use super::{RepoSummary, Tarball, Verification};
 use crate::inventory::Repo;
@@ -14,7 +14,7 @@ use crate::text::escape_into;
 
 /// One repo of the listing: a few tarballs and sidecars, however many there are.
 #[derive(Debug)]
-pub(super) struct Holding {
+pub(super) struct RepoAccumulator {
     /// `<kind>/<name>`, as bytes.
     pub(super) prefix: Arc<[u8]>,
     /// The same as a label.
@@ -78,7 +78,7 @@ impl File {
     }
 }
 
-impl Holding {
+impl RepoAccumulator {
     /// A repo of which nothing has been seen yet.
     pub(super) fn new(prefix: Arc<[u8]>, repo: Repo, selected: bool) -> Self {
         Self { prefix, repo, selected, records: 0, tarballs: None, sidecars: Sidecars::default() }
@@ -108,7 +108,7 @@ impl Holding {
     }
 
     /// Takes the sidecar of the tarball of this name in.
-    pub(super) fn add_sidecar(&mut self, stamp: Stamp, name: &[u8], says: impl FnOnce() -> Says) {
+    pub(super) fn add_sidecar(&mut self, stamp: Stamp, name: &[u8], says: impl FnOnce() -> SidecarContent) {
         let newest = self.tarballs.as_ref().map(|tarballs| tarballs.newest.key());
         self.sidecars.add((stamp, name), newest, says);
     }
@@ -131,10 +131,10 @@ impl Holding {
 
     fn verification(&self, newest: &File) -> Verification {
         match self.sidecars.of(newest.key()) {
-            Some(Says::Size(says)) if says == newest.size => Verification::Verified,
-            Some(Says::Size(says)) => Verification::Contradicted { says },
-            Some(Says::Garbled) => Verification::Garbled,
-            Some(Says::Unread) => Verification::Unknown,
+            Some(SidecarContent::Size(says)) if says == newest.size => Verification::Verified,
+            Some(SidecarContent::Size(says)) => Verification::Contradicted { says },
+            Some(SidecarContent::Garbled) => Verification::Garbled,
+            Some(SidecarContent::Unread) => Verification::Unknown,
             None if self.sidecars.seen() => Verification::Missing,
             None => Verification::NoSidecars,
         }

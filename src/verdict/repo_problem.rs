@@ -14,7 +14,7 @@ use crate::human::{Age, Bytes, Limit, Places};
 /// comparison matched on `hub`, `node` and `repo`. *Excused* stands for the rule at
 /// [`RepoVerdict::in_transfer`](super::RepoVerdict::in_transfer).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Concern {
+pub enum RepoProblem {
     /// Expected, and none is held: `tarballs == 0 and repo_expected == 1`.
     Missing,
     /// Expected and not seen, but not all could be read: `repo_expected == 1 unless tarballs`, after a success.
@@ -76,7 +76,7 @@ pub enum Concern {
     },
 }
 
-impl Concern {
+impl RepoProblem {
     /// How bad it is.
     pub fn status(&self) -> Status {
         match self {
@@ -96,7 +96,7 @@ impl Concern {
     }
 
     /// The word for it in JSON.
-    pub fn word(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
             Self::NotSeen { .. } => "not_seen",
@@ -113,7 +113,7 @@ impl Concern {
     }
 }
 
-impl fmt::Display for Concern {
+impl fmt::Display for RepoProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Missing => f.write_str("missing: expected, none held"),
@@ -160,54 +160,59 @@ mod tests {
     #[test]
     fn every_concern_reads_as_a_sentence_in_human_units() {
         let hours = SignedDuration::from_hours;
-        for (concern, words) in [
-            (Concern::Missing, "missing: expected, none held"),
+        for (problem, words) in [
+            (RepoProblem::Missing, "missing: expected, none held"),
             (
-                Concern::NotSeen { unreadable: 3 },
+                RepoProblem::NotSeen { unreadable: 3 },
                 "expected and not seen, but 3 directories or files could not be read",
             ),
             (
-                Concern::TooOld { age: hours(76), limit: Duration::from_secs(26 * 3600) },
+                RepoProblem::TooOld { age: hours(76), limit: Duration::from_secs(26 * 3600) },
                 "newest is 3d 4h old, limit 26h",
             ),
             (
-                Concern::TooOld {
+                RepoProblem::TooOld {
                     age: hours(7 * 24) + SignedDuration::from_mins(59),
                     limit: Duration::from_secs(7 * 86400),
                 },
                 "newest is just over 7d old, limit 7d",
             ),
-            (Concern::Empty, "newest is empty"),
-            (Concern::NoSidecar, "newest has no sidecar and no transfer is going on"),
+            (RepoProblem::Empty, "newest is empty"),
+            (RepoProblem::NoSidecar, "newest has no sidecar and no transfer is going on"),
             (
-                Concern::Contradicted { size: 1_147_682_816, says: 1_529_629_254 },
+                RepoProblem::Contradicted { size: 1_147_682_816, says: 1_529_629_254 },
                 "newest is 1.07 GiB, its sidecar says 1.42 GiB",
             ),
             (
-                Concern::Contradicted { size: 1_529_629_250, says: 1_529_629_254 },
+                RepoProblem::Contradicted { size: 1_529_629_250, says: 1_529_629_254 },
                 "newest is 1.42 GiB, 4 B less than its sidecar says",
             ),
             (
-                Concern::Contradicted { size: 1_529_629_254, says: 1_529_629_250 },
+                RepoProblem::Contradicted { size: 1_529_629_254, says: 1_529_629_250 },
                 "newest is 1.42 GiB, 4 B more than its sidecar says",
             ),
-            (Concern::Garbled, "newest has a sidecar that cannot be understood"),
+            (RepoProblem::Garbled, "newest has a sidecar that cannot be understood"),
             (
-                Concern::Shrunk { size: 1_147_682_816, previous: 1_529_629_254, limit: 0.8, verified: false },
+                RepoProblem::Shrunk {
+                    size: 1_147_682_816,
+                    previous: 1_529_629_254,
+                    limit: 0.8,
+                    verified: false,
+                },
                 "newest is 1.07 GiB, 0.75 of the largest recent one (1.42 GiB), limit 0.8",
             ),
             (
-                Concern::Shrunk { size: 7_999, previous: 10_000, limit: 0.8, verified: true },
+                RepoProblem::Shrunk { size: 7_999, previous: 10_000, limit: 0.8, verified: true },
                 "newest is 7.81 KiB, 0.79 of the largest recent one (9.77 KiB), limit 0.8 (its sidecar agrees)",
             ),
-            (Concern::TooFew { held: 2, wanted: 5 }, "2 held, at least 5 wanted"),
+            (RepoProblem::TooFew { held: 2, wanted: 5 }, "2 held, at least 5 wanted"),
             (
-                Concern::TooMany { held: 41, wanted: 30 },
+                RepoProblem::TooMany { held: 41, wanted: 30 },
                 "41 held, no more than 30 wanted (has purging stopped?)",
             ),
-            (Concern::Future { by: hours(3) }, "newest is stamped 3h in the future"),
+            (RepoProblem::Future { by: hours(3) }, "newest is stamped 3h in the future"),
         ] {
-            assert_eq!(concern.to_string(), words);
+            assert_eq!(problem.to_string(), words);
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::human::{Age, Counted, Places};
 
 /// Something about a target, rather than about one of its repos. Its `Display` is a line for people.
 ///
-/// PromQL as at [`Concern`](super::Concern), matched on `hub` and `node`.
+/// PromQL as at [`RepoProblem`](super::RepoProblem), matched on `hub` and `node`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Note {
+pub enum NodeProblem {
     /// All could be read, and there is not one tarball, nor is a repo expected, of which that would be said: a disk that was
     /// emptied, another directory than the right one, or only names that do not fit the layout.
     /// `probe_success == 1 unless tarballs`
@@ -56,7 +56,7 @@ pub enum Note {
     },
 }
 
-impl Note {
+impl NodeProblem {
     /// How bad it is.
     pub fn status(&self) -> Status {
         match self {
@@ -72,7 +72,7 @@ impl Note {
     }
 
     /// The word for it in JSON.
-    pub fn word(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::NoTarballs => "no_tarballs",
             Self::Inflated { .. } => "inflated",
@@ -86,7 +86,7 @@ impl Note {
     }
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for NodeProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NoTarballs => f.write_str(
@@ -143,45 +143,45 @@ mod tests {
     #[test]
     fn every_note_says_what_is_wrong() {
         let seconds = SignedDuration::from_secs;
-        for (note, words) in [
+        for (problem, words) in [
             (
-                Note::NoTarballs,
+                NodeProblem::NoTarballs,
                 "no tarball is held, so there is no backup to rely on: see whether the disk is mounted and the directory is the right one",
             ),
             (
-                Note::Inflated { surplus: 2 },
+                NodeProblem::Inflated { surplus: 2 },
                 "more repos, or longer names, than are told apart: 2 tarballs of those that sort last are not looked at; name the repos that count in `select`",
             ),
             (
-                Note::StaleLock { age: seconds(3 * 86400) },
+                NodeProblem::StaleLock { age: seconds(3 * 86400) },
                 "LOCKED has stood for 3d: a transfer hangs, or was cut and left it behind",
             ),
             (
-                Note::FutureLock { by: seconds(3 * 86400) },
+                NodeProblem::FutureLock { by: seconds(3 * 86400) },
                 "LOCKED is dated 3d in the future and excuses nothing: remove it on the node unless a transfer goes on",
             ),
             (
-                Note::Incomplete { unreadable: 2 },
+                NodeProblem::Incomplete { unreadable: 2 },
                 "2 directories or files could not be read: see to the permissions on the node",
             ),
             (
-                Note::Incomplete { unreadable: 1 },
+                NodeProblem::Incomplete { unreadable: 1 },
                 "1 directory or file could not be read: see to the permissions on the node",
             ),
             (
-                Note::ZoneShift { hours: 8 },
+                NodeProblem::ZoneShift { hours: 8 },
                 "stamps are 8h ahead of the files' own times: set the hub's `timezone`",
             ),
             (
-                Note::ZoneShift { hours: -1 },
+                NodeProblem::ZoneShift { hours: -1 },
                 "stamps are 1h behind the files' own times: set the hub's `timezone`",
             ),
-            (Note::ClockOff { offset: seconds(90) }, "the node's clock is 1m 30s fast"),
-            (Note::ClockOff { offset: seconds(-3600) }, "the node's clock is 1h slow"),
-            (Note::Rejects { count: 1 }, "1 name does not fit the layout"),
-            (Note::Rejects { count: 100_000 }, "100000 names do not fit the layout"),
+            (NodeProblem::ClockOff { offset: seconds(90) }, "the node's clock is 1m 30s fast"),
+            (NodeProblem::ClockOff { offset: seconds(-3600) }, "the node's clock is 1h slow"),
+            (NodeProblem::Rejects { count: 1 }, "1 name does not fit the layout"),
+            (NodeProblem::Rejects { count: 100_000 }, "100000 names do not fit the layout"),
         ] {
-            assert_eq!(note.to_string(), words);
+            assert_eq!(problem.to_string(), words);
         }
     }
 }
