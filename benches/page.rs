@@ -16,7 +16,7 @@ use scm_backup_exporter::config;
 use scm_backup_exporter::inventory::Inventory;
 use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::page::plot::Theme;
-use scm_backup_exporter::page::{self, Frame, Seen};
+use scm_backup_exporter::page::{self, PageContext, Seen};
 use scm_backup_exporter::probe::TargetState;
 use scm_backup_exporter::report::{Builder, MOST_POINTS};
 use scm_backup_exporter::table;
@@ -132,12 +132,12 @@ fn full() -> anyhow::Result<(Inventory, TargetState)> {
 }
 
 fn write(inventory: &Inventory, target_state: &TargetState) -> anyhow::Result<()> {
-    let frame = Frame {
+    let context = PageContext {
         now: Timestamp::from_second(1_735_690_000)?,
         telemetry_path: "/metrics".to_owned(),
         reload_failed_since: None,
     };
-    let round = table::seen(inventory, std::slice::from_ref(target_state), frame.now);
+    let overview = table::overview(inventory, std::slice::from_ref(target_state), context.now);
     let seen = Seen {
         target: target_state.target.clone(),
         report: target_state.report.clone(),
@@ -145,7 +145,7 @@ fn write(inventory: &Inventory, target_state: &TargetState) -> anyhow::Result<()
         probing: false,
         resting: false,
     };
-    let page = page::hub(&frame, &round.hubs[0], &[seen])?;
+    let page = page::hub(&context, &overview.hubs[0], &[seen])?;
     ensure!(page.matches("<img").count() == REPOS, "not a plot for each repo");
     Ok(())
 }

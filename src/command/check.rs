@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::round::probe_once;
+use super::probe_once::probe_once;
 use crate::advice;
 use crate::config::{self, Loaded};
 use crate::human::Counted;

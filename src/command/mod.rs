@@ -7,7 +7,7 @@ mod completions;
 mod logging;
 mod names;
 mod probe;
-mod round;
+mod probe_once;
 mod serve;
 
 use std::ffi::OsString;

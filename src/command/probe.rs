@@ -1,4 +1,4 @@
-//! `probe`: one round by hand, and its outcome as tables, JSON or metrics.
+//! `probe`: probes once, and prints the outcome as tables, JSON or metrics.
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::round::probe_once;
+use super::probe_once::probe_once;
 use super::{Output, names};
 use crate::inventory::Inventory;
 use crate::metrics::{self, Format, Snapshot};
 use crate::probe::{Scope, TargetState};
-use crate::table::{self, Look, State};
+use crate::table::{self, State, Terminal};
 
 /// Exit status when it could not be looked.
 const COULD_NOT_LOOK: u8 = 3;
@@ -33,10 +33,10 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
         Err(error) => return super::fail(error, COULD_NOT_LOOK),
     };
     let now = Timestamp::now();
-    let round = table::seen(&inventory, &target_states, now);
+    let overview = table::overview(&inventory, &target_states, now);
     let text = match output {
-        Output::Table => Ok(table::text(&round, look())),
-        Output::Json => table::json(&round).map(|json| json + "\n").map_err(|error| error.to_string()),
+        Output::Table => Ok(table::text(&overview, terminal())),
+        Output::Json => table::json(&overview).map(|json| json + "\n").map_err(|error| error.to_string()),
         Output::Openmetrics => exposition(inventory, &scope, target_states, now, Format::OpenMetrics),
         Output::Prometheus => exposition(inventory, &scope, target_states, now, Format::Text),
     };
@@ -44,7 +44,7 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
         Ok(text) => {
             // Its own failure would be taken for a warning.
             let is_printed = super::print(text.as_bytes()) == ExitCode::SUCCESS;
-            ExitCode::from(if is_printed { status(round.state) } else { COULD_NOT_LOOK })
+            ExitCode::from(if is_printed { status(overview.state) } else { COULD_NOT_LOOK })
         }
         Err(error) => super::fail(error, COULD_NOT_LOOK),
     }
@@ -61,10 +61,10 @@ fn scope(inventory: &Inventory, hub: Option<String>, node: Option<String>) -> Re
 }
 
 /// Colour and width as standard output has them; `NO_COLOR` and `CLICOLOR_FORCE` are heeded.
-fn look() -> Look {
+fn terminal() -> Terminal {
     let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
     let width = if io::stdout().is_terminal() { terminal_width() } else { None };
-    Look { colour, width }
+    Terminal { colour, width }
 }
 
 fn terminal_width() -> Option<u16> {

@@ -1,4 +1,4 @@
-//! One round by hand: every target meant is probed once, with progress shown to whoever waits.
+//! Probes by hand: every target meant is probed once, with progress shown to whoever waits.
 
 use std::io;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::probe::{Prober, Scope, TargetState};
 /// Probes at once. By hand there is nobody else to be kept waiting.
 const MAX_CONCURRENT: usize = 64;
 
-/// Why there was no round.
+/// Why nothing was probed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RoundError {
+pub(super) enum ProbeOnceError {
     #[error(transparent)]
     RuntimeDir(#[from] RuntimeDirError),
     #[error("cannot start: {0}")]
@@ -27,7 +27,7 @@ pub(super) enum RoundError {
 }
 
 /// Probes the targets in scope once. Every ssh process is gone when it returns.
-pub(super) fn probe_once(inventory: Inventory, scope: &Scope) -> Result<Vec<TargetState>, RoundError> {
+pub(super) fn probe_once(inventory: Inventory, scope: &Scope) -> Result<Vec<TargetState>, ProbeOnceError> {
     let dir = RuntimeDir::create()?;
     super::runtime()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -35,8 +35,8 @@ pub(super) fn probe_once(inventory: Inventory, scope: &Scope) -> Result<Vec<Targ
         let prober = Arc::new(Prober::new(inventory, dir, MAX_CONCURRENT)?);
         let outcome = tokio::select! {
             () = probe_all(&prober, scope) => Ok(prober.target_states(scope)),
-            _ = interrupt.recv() => Err(RoundError::Interrupted),
-            _ = terminate.recv() => Err(RoundError::Interrupted),
+            _ = interrupt.recv() => Err(ProbeOnceError::Interrupted),
+            _ = terminate.recv() => Err(ProbeOnceError::Interrupted),
         };
         prober.close().await;
         outcome

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exporter::Exporter;
-use crate::http::{self, AllowedHost, Site, WebConfig};
+use crate::http::{self, AllowedHost, App, WebConfig};
 use crate::probe::local_files;
 use crate::probe::runtime_dir::RuntimeDir;
 
@@ -83,23 +83,23 @@ pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
     raise_file_limit();
     let started = Exporter::new(files, loaded, dir, flags.max_concurrent).and_then(|exporter| {
         let exporter = Arc::new(exporter);
-        let site = Site::new(exporter.clone(), flags.telemetry_path, flags.max_requests)?;
-        let site = site.only_as(flags.allowed_hosts).protected(protection);
-        Ok((exporter, site, super::runtime()?))
+        let app = App::new(exporter.clone(), flags.telemetry_path, flags.max_requests)?;
+        let app = app.only_as(flags.allowed_hosts).protected(protection);
+        Ok((exporter, app, super::runtime()?))
     });
-    let (exporter, site, runtime) = match started {
+    let (exporter, app, runtime) = match started {
         Ok(started) => started,
         Err(error) => {
             return super::fail(format_args!("cannot start the threads that serving needs: {error}"), 1);
         }
     };
-    let status = runtime.block_on(serve(exporter, site, &flags.listen_addresses));
+    let status = runtime.block_on(serve(exporter, app, &flags.listen_addresses));
     // Whatever still runs on another thread ends with the process.
     runtime.shutdown_background();
     status
 }
 
-async fn serve(exporter: Arc<Exporter>, site: Site, listen_addresses: &[String]) -> ExitCode {
+async fn serve(exporter: Arc<Exporter>, app: App, listen_addresses: &[String]) -> ExitCode {
     let mut listeners = Vec::new();
     for address in listen_addresses {
         match http::bind(address).await {
@@ -124,7 +124,7 @@ async fn serve(exporter: Arc<Exporter>, site: Site, listen_addresses: &[String])
             tracing::warn!("processes of ssh did not end in time");
         }
     };
-    tokio::join!(http::serve(listeners, Arc::new(site), stop.clone()), closing);
+    tokio::join!(http::serve(listeners, Arc::new(app), stop.clone()), closing);
     watching.abort();
     tracing::info!("stopped");
     ExitCode::SUCCESS

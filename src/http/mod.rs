@@ -40,7 +40,7 @@ use tokio_util::task::TaskTracker;
 use self::throttle::Throttle;
 
 pub use self::host::AllowedHost;
-pub use self::routes::Site;
+pub use self::routes::App;
 pub use self::web_config::{WebConfig, WebConfigError};
 
 /// How long a client may take to send its request's head.
@@ -90,7 +90,7 @@ fn most_connections() -> usize {
 }
 
 /// Serves until `stop`, then lets requests under way end.
-pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, stop: CancellationToken) {
+pub async fn serve(listeners: Vec<TcpListener>, app: Arc<App>, stop: CancellationToken) {
     let graceful = Arc::new(GracefulShutdown::new());
     let connections = TaskTracker::new();
     let accepting = TaskTracker::new();
@@ -98,7 +98,7 @@ pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, stop: Cancellat
     let places = Arc::new(Semaphore::new(most));
     let (full, failed) = (Arc::new(Throttle::default()), Arc::new(Throttle::default()));
     for listener in listeners {
-        let (site, stop, connections) = (site.clone(), stop.clone(), connections.clone());
+        let (app, stop, connections) = (app.clone(), stop.clone(), connections.clone());
         let (graceful, places) = (graceful.clone(), places.clone());
         let (full, failed) = (full.clone(), failed.clone());
         accepting.spawn(async move {
@@ -115,7 +115,7 @@ pub async fn serve(listeners: Vec<TcpListener>, site: Arc<Site>, stop: Cancellat
             while let Some(accepted) = stop.run_until_cancelled(next()).await {
                 match accepted {
                     Ok((stream, peer, place)) => {
-                        connections.spawn(connection(stream, peer, site.clone(), graceful.watcher(), place));
+                        connections.spawn(connection(stream, peer, app.clone(), graceful.watcher(), place));
                     }
                     Err(error) => {
                         if let Some(unsaid) = failed.note(Instant::now()) {
@@ -155,7 +155,7 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    site: Arc<Site>,
+    app: Arc<App>,
     watcher: hyper_util::server::graceful::Watcher,
     _place: Option<OwnedSemaphorePermit>,
 ) {
@@ -163,10 +163,10 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     // The kernel's own timeout is a quarter of an hour for a client that is gone, and none for one that does not read.
     let _ = set_tcp_user_timeout(&stream, UNREAD_TIMEOUT.as_millis() as u32);
-    match site.tls().cloned() {
-        None => exchange(stream, peer, site, watcher).await,
+    match app.tls().cloned() {
+        None => exchange(stream, peer, app, watcher).await,
         Some(tls) => match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
-            Ok(Ok(stream)) => exchange(stream, peer, site, watcher).await,
+            Ok(Ok(stream)) => exchange(stream, peer, app, watcher).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS connection"),
             Err(_) => tracing::debug!(%peer, "the TLS handshake takes too long"),
         },
@@ -177,12 +177,12 @@ async fn connection(
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     peer: SocketAddr,
-    site: Arc<Site>,
+    app: Arc<App>,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
     let service = service_fn(move |request| {
-        let site = site.clone();
-        async move { Ok::<_, Infallible>(site.answer(request, peer.ip()).await) }
+        let app = app.clone();
+        async move { Ok::<_, Infallible>(app.handle(request, peer.ip()).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -10,12 +10,12 @@ use hyper::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
 use super::negotiate;
-use super::plots::{Drawn, Plots};
+use super::plots::{CachedAsset, Plots};
 use super::reply::{self, Reply, reply};
 use super::same_origin::is_same_origin;
 use crate::inventory::Inventory;
 use crate::page::plot::Theme;
-use crate::page::{self, Frame, Seen, address};
+use crate::page::{self, PageContext, Seen, address};
 use crate::probe::{Prober, Scope, TargetState};
 use crate::table;
 use crate::workers::{WorkError, Workers};
@@ -30,12 +30,17 @@ const PICTURE_POLICY: &str =
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// All hubs.
-pub(super) async fn front(writers: &Workers, prober: &Prober, frame: Frame, headers: &HeaderMap) -> Reply {
+pub(super) async fn front(
+    writers: &Workers,
+    prober: &Prober,
+    context: PageContext,
+    headers: &HeaderMap,
+) -> Reply {
     let (inventory, target_states) = (prober.inventory(), prober.target_states(&Scope::All));
-    let seen = of_nodes(prober, &target_states, false, frame.now);
+    let seen = of_nodes(prober, &target_states, false, context.now);
     write(writers, headers, move || {
-        let round = table::seen(&inventory, &target_states, frame.now);
-        page::front(&frame, &round, &seen)
+        let overview = table::overview(&inventory, &target_states, context.now);
+        page::front(&context, &overview, &seen)
     })
     .await
 }
@@ -44,7 +49,7 @@ pub(super) async fn front(writers: &Workers, prober: &Prober, frame: Frame, head
 pub(super) async fn hub(
     writers: &Workers,
     prober: &Prober,
-    frame: Frame,
+    context: PageContext,
     headers: &HeaderMap,
     path: &str,
     debug: bool,
@@ -54,11 +59,11 @@ pub(super) async fn hub(
         return no_such_hub();
     };
     let target_states = prober.target_states(&Scope::Hub(name));
-    let seen = of_nodes(prober, &target_states, debug, frame.now);
+    let seen = of_nodes(prober, &target_states, debug, context.now);
     write(writers, headers, move || {
-        let round = table::seen(&inventory, &target_states, frame.now);
-        match round.hubs.first() {
-            Some(hub) => page::hub(&frame, hub, &seen),
+        let overview = table::overview(&inventory, &target_states, context.now);
+        match overview.hubs.first() {
+            Some(hub) => page::hub(&context, hub, &seen),
             None => Ok(String::new()),
         }
     })
@@ -160,22 +165,22 @@ pub(super) async fn plot(
     let (Some((hub, node, repo)), Some(target)) = (place, target) else { return no_such_plot() };
     let target_states = prober.target_states(&Scope::Node(hub.clone(), node.clone()));
     let report = target_states.into_iter().next().and_then(|target_state| target_state.report);
-    let which = (hub, node, repo, theme);
+    let key = (hub, node, repo, theme);
     if let Some(report) = &report
-        && let Some(drawn) = plots.get(&which, report)
+        && let Some(asset) = plots.get(&key, report)
     {
-        return picture(headers, &drawn);
+        return picture(headers, &asset);
     }
     let (target, of) = (target.clone(), report.clone());
-    let repo = which.2.clone();
-    let drawn = writers.run(move || {
-        page::plot_of(&target, of.as_deref(), &repo).map(|plot| plot.svg(theme).map(Drawn::new))
+    let repo = key.2.clone();
+    let asset = writers.run(move || {
+        page::plot_of(&target, of.as_deref(), &repo).map(|plot| plot.svg(theme).map(CachedAsset::new))
     });
-    match drawn.await {
-        Ok(Some(Ok(drawn))) => {
-            let reply = picture(headers, &drawn);
+    match asset.await {
+        Ok(Some(Ok(asset))) => {
+            let reply = picture(headers, &asset);
             if let Some(report) = &report {
-                plots.keep(which, report, drawn);
+                plots.keep(key, report, asset);
             }
             reply
         }
@@ -199,28 +204,33 @@ fn no_such_plot() -> Reply {
 }
 
 /// A picture, unless the client has it already.
-fn picture(headers: &HeaderMap, drawn: &Drawn) -> Reply {
-    asset(headers, "image/svg+xml", PICTURE_POLICY, drawn)
+fn picture(headers: &HeaderMap, asset: &CachedAsset) -> Reply {
+    serve_asset(headers, "image/svg+xml", PICTURE_POLICY, asset)
 }
 
 /// The style sheet.
-pub(super) fn style(headers: &HeaderMap, style: &Drawn) -> Reply {
-    asset(headers, "text/css; charset=utf-8", PICTURE_POLICY, style)
+pub(super) fn style(headers: &HeaderMap, style: &CachedAsset) -> Reply {
+    serve_asset(headers, "text/css; charset=utf-8", PICTURE_POLICY, style)
 }
 
 /// The one script.
-pub(super) fn reader(headers: &HeaderMap, reader: &Drawn) -> Reply {
-    asset(headers, "text/javascript; charset=utf-8", PICTURE_POLICY, reader)
+pub(super) fn reader(headers: &HeaderMap, reader: &CachedAsset) -> Reply {
+    serve_asset(headers, "text/javascript; charset=utf-8", PICTURE_POLICY, reader)
 }
 
 /// The small picture in a browser's tab.
-pub(super) fn icon(headers: &HeaderMap, icon: &Drawn) -> Reply {
+pub(super) fn icon(headers: &HeaderMap, icon: &CachedAsset) -> Reply {
     picture(headers, icon)
 }
 
-fn asset(headers: &HeaderMap, content_type: &'static str, policy: &'static str, drawn: &Drawn) -> Reply {
-    let has_it = headers.get_all(IF_NONE_MATCH).iter().any(|value| is_among(value, &drawn.etag));
-    let gzip = drawn.gzip.as_ref().filter(|_| negotiate::takes_gzip(headers));
+fn serve_asset(
+    headers: &HeaderMap,
+    content_type: &'static str,
+    policy: &'static str,
+    asset: &CachedAsset,
+) -> Reply {
+    let has_it = headers.get_all(IF_NONE_MATCH).iter().any(|value| is_among(value, &asset.etag));
+    let gzip = asset.gzip.as_ref().filter(|_| negotiate::takes_gzip(headers));
     let mut reply = match (has_it, gzip) {
         (true, _) => reply(StatusCode::NOT_MODIFIED, content_type, ""),
         (false, Some(gzip)) => {
@@ -228,14 +238,14 @@ fn asset(headers: &HeaderMap, content_type: &'static str, policy: &'static str, 
             reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             reply
         }
-        (false, None) => reply(StatusCode::OK, content_type, drawn.svg.clone()),
+        (false, None) => reply(StatusCode::OK, content_type, asset.svg.clone()),
     };
     let headers = reply.headers_mut();
     // Kept, but asked about each time.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    if let Ok(etag) = HeaderValue::from_str(&drawn.etag) {
+    if let Ok(etag) = HeaderValue::from_str(&asset.etag) {
         headers.insert(ETAG, etag);
     }
     reply
@@ -249,20 +259,20 @@ fn is_among(list: &HeaderValue, etag: &str) -> bool {
 
 /// Shared by the requests for pages.
 #[derive(Debug)]
-pub(super) struct Pictures {
+pub(super) struct Assets {
     pub(super) plots: Plots,
-    pub(super) style: Drawn,
-    pub(super) icon: Drawn,
-    pub(super) reader: Drawn,
+    pub(super) style: CachedAsset,
+    pub(super) icon: CachedAsset,
+    pub(super) reader: CachedAsset,
 }
 
-impl Default for Pictures {
+impl Default for Assets {
     fn default() -> Self {
         Self {
             plots: Plots::default(),
-            style: Drawn::new(page::STYLE.to_owned()),
-            icon: Drawn::new(page::ICON.to_owned()),
-            reader: Drawn::new(page::READER.to_owned()),
+            style: CachedAsset::new(page::STYLE.to_owned()),
+            icon: CachedAsset::new(page::ICON.to_owned()),
+            reader: CachedAsset::new(page::READER.to_owned()),
         }
     }
 }

@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 16 << 20;
 
 /// A plot as it is sent.
 #[derive(Debug, Clone)]
-pub(super) struct Drawn {
+pub(super) struct CachedAsset {
     /// The document.
     pub(super) svg: Bytes,
     /// The same, compressed.
@@ -24,7 +24,7 @@ pub(super) struct Drawn {
     pub(super) etag: String,
 }
 
-impl Drawn {
+impl CachedAsset {
     pub(super) fn new(svg: String) -> Self {
         let mut hasher = DefaultHasher::new();
         hasher.write(svg.as_bytes());
@@ -39,7 +39,7 @@ impl Drawn {
 }
 
 /// Which plot: hub, node, repo and theme.
-pub(super) type Which = (String, String, String, Theme);
+pub(super) type PlotKey = (String, String, String, Theme);
 
 /// The plots that are kept.
 #[derive(Debug, Default)]
@@ -48,32 +48,32 @@ pub(super) struct Plots(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     /// With the report that it was drawn of; a weak link, so that no report outlives its target's next one.
-    drawn: HashMap<Which, (Weak<Report>, Drawn)>,
+    asset: HashMap<PlotKey, (Weak<Report>, CachedAsset)>,
     /// The oldest first.
-    order: VecDeque<Which>,
+    order: VecDeque<PlotKey>,
     bytes: usize,
 }
 
 impl Plots {
     /// The plot, if it was drawn of this report.
-    pub(super) fn get(&self, which: &Which, report: &Arc<Report>) -> Option<Drawn> {
+    pub(super) fn get(&self, key: &PlotKey, report: &Arc<Report>) -> Option<CachedAsset> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (of, drawn) = kept.drawn.get(which)?;
-        std::ptr::eq(of.as_ptr(), Arc::as_ptr(report)).then(|| drawn.clone())
+        let (of, asset) = kept.asset.get(key)?;
+        std::ptr::eq(of.as_ptr(), Arc::as_ptr(report)).then(|| asset.clone())
     }
 
     /// Keeps a plot in the place of the one before.
-    pub(super) fn keep(&self, which: Which, report: &Arc<Report>, drawn: Drawn) {
+    pub(super) fn keep(&self, key: PlotKey, report: &Arc<Report>, asset: CachedAsset) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.bytes += drawn.size();
-        match kept.drawn.insert(which.clone(), (Arc::downgrade(report), drawn)) {
+        kept.bytes += asset.size();
+        match kept.asset.insert(key.clone(), (Arc::downgrade(report), asset)) {
             Some((_, before)) => kept.bytes -= before.size(),
-            None => kept.order.push_back(which),
+            None => kept.order.push_back(key),
         }
         while kept.bytes > MOST_BYTES
             && let Some(oldest) = kept.order.pop_front()
         {
-            if let Some((_, gone)) = kept.drawn.remove(&oldest) {
+            if let Some((_, gone)) = kept.asset.remove(&oldest) {
                 kept.bytes -= gone.size();
             }
         }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::report::samples::{healthy, report};
 
-    fn which(repo: &str) -> Which {
+    fn key(repo: &str) -> PlotKey {
         ("ZZ".into(), "SDU".into(), repo.into(), Theme::Light)
     }
 
@@ -93,10 +93,10 @@ mod tests {
     fn plot_is_kept_until_the_next_report() {
         let plots = Plots::default();
         let [first, second] = [0, 1].map(|_| Arc::new(report([("svn/env", healthy())])));
-        plots.keep(which("svn/env"), &first, Drawn::new("<svg/>".into()));
-        assert!(plots.get(&which("svn/env"), &first).is_some());
-        assert!(plots.get(&which("svn/env"), &second).is_none(), "an equal report is another one");
-        assert!(plots.get(&which("svn/other"), &first).is_none());
+        plots.keep(key("svn/env"), &first, CachedAsset::new("<svg/>".into()));
+        assert!(plots.get(&key("svn/env"), &first).is_some());
+        assert!(plots.get(&key("svn/env"), &second).is_none(), "an equal report is another one");
+        assert!(plots.get(&key("svn/other"), &first).is_none());
     }
 
     #[test]
@@ -105,16 +105,16 @@ mod tests {
         let of = Arc::new(report([]));
         for n in 0..20 {
             let svg: String = (0..1 << 20).map(|at: u32| char::from(b'a' + (at * n % 26) as u8)).collect();
-            plots.keep(which(&n.to_string()), &of, Drawn::new(svg));
+            plots.keep(key(&n.to_string()), &of, CachedAsset::new(svg));
         }
-        assert!(plots.get(&which("0"), &of).is_none());
-        assert!(plots.get(&which("19"), &of).is_some());
+        assert!(plots.get(&key("0"), &of).is_none());
+        assert!(plots.get(&key("19"), &of).is_some());
         assert!(plots.0.lock().is_ok_and(|kept| kept.bytes <= MOST_BYTES));
     }
 
     #[test]
     fn etag_tells_pictures_apart() {
-        let etag = |svg: &str| Drawn::new(svg.to_owned()).etag;
+        let etag = |svg: &str| CachedAsset::new(svg.to_owned()).etag;
         assert_eq!(etag("<svg/>"), etag("<svg/>"));
         assert_ne!(etag("<svg/>"), etag("<svg></svg>"));
     }

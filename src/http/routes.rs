@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::host::{self, AllowedHost};
-use super::pages::{self, Pictures};
+use super::pages::{self, Assets};
 use super::reply::{self, Reply};
 use super::same_origin::is_cross_site;
 use super::users::{Admission, Users};
@@ -19,7 +19,7 @@ use super::{WebConfig, negotiate, service_discovery};
 use crate::exporter::{Exporter, Parts};
 use crate::metrics;
 use crate::page::plot::Theme;
-use crate::page::{Frame, address};
+use crate::page::{PageContext, address};
 use crate::probe::Scope;
 use crate::workers::{WorkError, Workers};
 
@@ -37,7 +37,7 @@ const MOST_PAGES: usize = 64;
 
 /// What is served.
 #[derive(Debug)]
-pub struct Site {
+pub struct App {
     exporter: Arc<Exporter>,
     telemetry_path: String,
     /// Scrapes at once; `None` without a limit.
@@ -46,10 +46,10 @@ pub struct Site {
     writers: Workers,
     allowed_hosts: Vec<AllowedHost>,
     protection: WebConfig,
-    pictures: Pictures,
+    assets: Assets,
 }
 
-impl Site {
+impl App {
     /// A site that serves `exporter`, its metrics at `telemetry_path`, to at most `max_requests` scrapes at once
     /// (0: any number).
     ///
@@ -65,7 +65,7 @@ impl Site {
             writers: Workers::start("pages", WRITERS, MOST_PAGES)?,
             allowed_hosts: Vec::new(),
             protection: WebConfig::default(),
-            pictures: Pictures::default(),
+            assets: Assets::default(),
         })
     }
 
@@ -85,7 +85,7 @@ impl Site {
     }
 
     /// The reply to a request of this peer, whatever its body.
-    pub(super) async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Reply {
+    pub(super) async fn handle<B>(&self, request: Request<B>, peer: IpAddr) -> Reply {
         match self.refusal(&request, peer).await {
             Some(refusal) => refusal,
             None => self.route(request).await,
@@ -106,7 +106,7 @@ impl Site {
             return Some(reply::line(StatusCode::MISDIRECTED_REQUEST, text));
         }
         let users = self.protection.users.as_ref()?;
-        match users.admit(headers.get(AUTHORIZATION), peer).await {
+        match users.authenticate(headers.get(AUTHORIZATION), peer).await {
             Admission::Admitted => None,
             Admission::Refused => Some(unauthorized()),
             Admission::Busy => {
@@ -146,20 +146,20 @@ impl Site {
             }
             (path, false) if path.starts_with(address::HUBS) => not_allowed("GET, HEAD, POST"),
             (_, false) => not_allowed("GET, HEAD"),
-            ("/", _) => pages::front(&self.writers, prober, self.frame(), headers).await,
+            ("/", _) => pages::front(&self.writers, prober, self.context(), headers).await,
             (path, _) if path.starts_with(address::HUBS) => {
                 let debug = query(&request).any(|(key, value)| key == "debug" && value != "0");
-                pages::hub(&self.writers, prober, self.frame(), headers, path, debug).await
+                pages::hub(&self.writers, prober, self.context(), headers, path, debug).await
             }
             (path, _) if path.starts_with(address::PLOTS) => {
                 let dark =
                     query(&request).any(|(key, value)| (key.as_str(), value.as_str()) == ("theme", "dark"));
                 let theme = if dark { Theme::Dark } else { Theme::Light };
-                pages::plot(&self.writers, prober, &self.pictures.plots, headers, path, theme).await
+                pages::plot(&self.writers, prober, &self.assets.plots, headers, path, theme).await
             }
-            ("/style.css", _) => pages::style(headers, &self.pictures.style),
-            ("/icon.svg", _) => pages::icon(headers, &self.pictures.icon),
-            ("/reader.js", _) => pages::reader(headers, &self.pictures.reader),
+            ("/style.css", _) => pages::style(headers, &self.assets.style),
+            ("/icon.svg", _) => pages::icon(headers, &self.assets.icon),
+            ("/reader.js", _) => pages::reader(headers, &self.assets.reader),
             ("/probe", _) => self.probe(&request).await,
             ("/sd", _) => {
                 let scheme = if self.tls().is_some() { "https" } else { "http" };
@@ -171,8 +171,8 @@ impl Site {
         }
     }
 
-    fn frame(&self) -> Frame {
-        Frame {
+    fn context(&self) -> PageContext {
+        PageContext {
             now: Timestamp::now(),
             telemetry_path: self.telemetry_path.clone(),
             reload_failed_since: self.exporter.last_reload().failed_since,
@@ -181,8 +181,8 @@ impl Site {
 
     /// `Probe now` of a page; it takes a turn as a scrape does.
     async fn probe_now<B>(&self, request: &Request<B>) -> Reply {
-        let _turn = match self.turn() {
-            Ok(turn) => turn,
+        let _turn = match self.permit() {
+            Ok(permit) => permit,
             Err(refusal) => return *refusal,
         };
         let node = query(request).find(|(key, _)| key == "node").map(|(_, node)| node);
@@ -190,7 +190,7 @@ impl Site {
     }
 
     /// A turn of those at once, or the refusal.
-    fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, Box<Reply>> {
+    fn permit(&self) -> Result<Option<OwnedSemaphorePermit>, Box<Reply>> {
         self.scrapes.clone().map(Semaphore::try_acquire_owned).transpose().map_err(|_| {
             let text = "too many scrapes at once (--web.max-requests)";
             Box::new(reply::line(StatusCode::SERVICE_UNAVAILABLE, text))
@@ -266,8 +266,8 @@ impl Site {
     }
 
     async fn scrape<B>(&self, request: &Request<B>, scope: &Scope, parts: Parts) -> Reply {
-        let turn = match self.turn() {
-            Ok(turn) => turn,
+        let permit = match self.permit() {
+            Ok(permit) => permit,
             Err(refusal) => return *refusal,
         };
         let headers = request.headers();
@@ -280,7 +280,7 @@ impl Site {
         // that there are never more expositions in memory than scrapes at once.
         let encoded = self.encoders.run(move || {
             let body = metrics::encode(snapshot, format)?;
-            Ok::<_, fmt::Error>(reply::negotiated_holding(format.content_type(), body, gzip, turn))
+            Ok::<_, fmt::Error>(reply::negotiated_holding(format.content_type(), body, gzip, permit))
         });
         match encoded.await {
             Ok(Ok(reply)) => reply,

@@ -8,8 +8,8 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Whether a browser says that one of our own pages asks. A request that says nothing of where it comes from is not
 /// taken for one: every browser says it of a POST.
 pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get(FETCH_SITE) {
-        return site == "same-origin";
+    if let Some(app) = headers.get(FETCH_SITE) {
+        return app == "same-origin";
     }
     // Browsers leave it out where the page came over plain HTTP from another machine.
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -60,10 +60,10 @@ mod tests {
         assert!(judged(&[("sec-fetch-site", "same-origin")]));
         assert!(judged(&[("origin", "http://backup.example.org:10222")]));
         assert!(judged(&[("origin", "https://Backup.example.org:10222")]));
-        for site in ["cross-site", "same-site", "none", ""] {
+        for app in ["cross-site", "same-site", "none", ""] {
             assert!(
-                !judged(&[("sec-fetch-site", site), ("origin", "http://backup.example.org:10222")]),
-                "{site}"
+                !judged(&[("sec-fetch-site", app), ("origin", "http://backup.example.org:10222")]),
+                "{app}"
             );
         }
         for origin in

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{HEAD_TIMEOUT, Site, bind, serve};
+use super::{App, HEAD_TIMEOUT, bind, serve};
 use crate::config::Loaded;
 use crate::exporter::Exporter;
 use crate::inventory::Inventory;
@@ -19,10 +19,10 @@ use crate::probe::runtime_dir::RuntimeDir;
 async fn server() -> (std::net::SocketAddr, CancellationToken, JoinHandle<()>) {
     let loaded = Loaded { inventory: Inventory::default(), warnings: Vec::new() };
     let exporter = Exporter::new(Vec::new(), loaded, RuntimeDir::create().unwrap(), 1).unwrap();
-    let site = Arc::new(Site::new(Arc::new(exporter), "/metrics".to_owned(), 1).unwrap());
+    let app = Arc::new(App::new(Arc::new(exporter), "/metrics".to_owned(), 1).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    (address, stop.clone(), tokio::spawn(serve(vec![listener], site, stop)))
+    (address, stop.clone(), tokio::spawn(serve(vec![listener], app, stop)))
 }
 
 /// Sends these bytes and waits until the server closes; gives what it said and how long that took.

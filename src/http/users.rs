@@ -78,7 +78,7 @@ impl Users {
 
     /// Whether this Authorization header opens the door. One that does not is counted and logged; no header at all is how
     /// every browser begins.
-    pub(super) async fn admit(&self, authorization: Option<&HeaderValue>, peer: IpAddr) -> Admission {
+    pub(super) async fn authenticate(&self, authorization: Option<&HeaderValue>, peer: IpAddr) -> Admission {
         let Some(authorization) = authorization else { return Admission::Refused };
         let admission = match credentials(authorization) {
             Some((user, password)) => self.check(user, password, peer).await,
@@ -214,16 +214,27 @@ mod tests {
         let users = users([("alice", hash("open: sesame")), ("bob", hash("b"))]);
         // Twice: the second time it may be known already.
         for _ in 0..2 {
-            assert_eq!(users.admit(Some(&basic("alice:open: sesame")), PEER).await, Admission::Admitted);
+            assert_eq!(
+                users.authenticate(Some(&basic("alice:open: sesame")), PEER).await,
+                Admission::Admitted
+            );
             for wrong in
                 ["alice:", "alice:b", "bob:open: sesame", "carol:open: sesame", "carol:b", "alice", ":"]
             {
-                assert_eq!(users.admit(Some(&basic(wrong)), PEER).await, Admission::Refused, "{wrong}");
+                assert_eq!(
+                    users.authenticate(Some(&basic(wrong)), PEER).await,
+                    Admission::Refused,
+                    "{wrong}"
+                );
             }
-            assert_eq!(users.admit(None, PEER).await, Admission::Refused);
+            assert_eq!(users.authenticate(None, PEER).await, Admission::Refused);
             for nonsense in ["Basic", "Basic ???", "Bearer YTpi", ""] {
                 let nonsense = nonsense.parse().unwrap();
-                assert_eq!(users.admit(Some(&nonsense), PEER).await, Admission::Refused, "{nonsense:?}");
+                assert_eq!(
+                    users.authenticate(Some(&nonsense), PEER).await,
+                    Admission::Refused,
+                    "{nonsense:?}"
+                );
             }
         }
         assert_eq!(users.refused(), 22, "those without a header are no attempts");
@@ -235,21 +246,24 @@ mod tests {
         let longest = "x".repeat(LONGEST_PASSWORD);
         let users = users([("alice", hash(&longest))]);
         let longer = basic(format!("alice:{longest}y"));
-        assert_eq!(users.admit(Some(&longer), PEER).await, Admission::Refused);
-        assert_eq!(users.admit(Some(&basic(format!("alice:{longest}"))), PEER).await, Admission::Admitted);
-        assert_eq!(users.admit(Some(&longer), PEER).await, Admission::Refused);
-        assert_eq!(users.admit(Some(&basic("alice:\0")), PEER).await, Admission::Refused);
+        assert_eq!(users.authenticate(Some(&longer), PEER).await, Admission::Refused);
+        assert_eq!(
+            users.authenticate(Some(&basic(format!("alice:{longest}"))), PEER).await,
+            Admission::Admitted
+        );
+        assert_eq!(users.authenticate(Some(&longer), PEER).await, Admission::Refused);
+        assert_eq!(users.authenticate(Some(&basic("alice:\0")), PEER).await, Admission::Refused);
     }
 
     #[tokio::test]
     async fn login_that_was_right_before_waits_for_nobody() {
         let users = users([("alice", hash("a"))]);
-        assert_eq!(users.admit(Some(&basic("alice:a")), PEER).await, Admission::Admitted);
+        assert_eq!(users.authenticate(Some(&basic("alice:a")), PEER).await, Admission::Admitted);
         let places = [users.waiting.enter(PEER).unwrap(), users.waiting.enter(PEER).unwrap()];
-        assert_eq!(users.admit(Some(&basic("alice:b")), PEER).await, Admission::Busy);
-        assert_eq!(users.admit(Some(&basic("alice:a")), PEER).await, Admission::Admitted);
+        assert_eq!(users.authenticate(Some(&basic("alice:b")), PEER).await, Admission::Busy);
+        assert_eq!(users.authenticate(Some(&basic("alice:a")), PEER).await, Admission::Admitted);
         drop(places);
-        assert_eq!(users.admit(Some(&basic("alice:b")), PEER).await, Admission::Refused);
+        assert_eq!(users.authenticate(Some(&basic("alice:b")), PEER).await, Admission::Refused);
     }
 
     #[test]

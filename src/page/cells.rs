@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::human::{Bytes, Places};
-use crate::table::{HubView, NodeView, RepoView, Round, State};
+use crate::table::{HubView, NodeView, Overview, RepoView, State};
 use crate::verdict::{NodeProblem, Status};
 
 pub(super) use crate::table::{reasons, wall_clock};
@@ -123,10 +123,10 @@ pub(super) fn conclusion(hub: &HubView) -> String {
 }
 
 /// What is to be said of all hubs in one line.
-pub(super) fn summary(round: &Round) -> String {
+pub(super) fn summary(overview: &Overview) -> String {
     let unwell: Vec<&str> =
-        round.hubs.iter().filter(|hub| hub.state > State::Ok).map(|hub| hub.hub.as_str()).collect();
-    let all = round.hubs.len();
+        overview.hubs.iter().filter(|hub| hub.state > State::Ok).map(|hub| hub.hub.as_str()).collect();
+    let all = overview.hubs.len();
     match (all, unwell.as_slice()) {
         (0, _) => "No hub is configured.".to_owned(),
         (1, []) => "The one hub is well.".to_owned(),

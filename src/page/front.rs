@@ -3,9 +3,9 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use super::trouble::{Trouble, has_commands, troubles};
-use super::{Frame, Seen, address, anchor, cells};
-use crate::table::{NodeView, Round, State};
+use super::problem_groups::{ProblemGroup, has_commands, problem_groups};
+use super::{PageContext, Seen, address, anchor, cells};
+use crate::table::{NodeView, Overview, State};
 
 #[derive(Template)]
 #[template(path = "front.html")]
@@ -14,43 +14,43 @@ struct Front<'a> {
     telemetry_path: &'a str,
     version: &'static str,
     reload_failed_since: Option<Timestamp>,
-    round: &'a Round,
+    overview: &'a Overview,
     has_commands: bool,
-    unwell: Vec<Unwell<'a>>,
+    unhealthy: Vec<UnhealthyNode<'a>>,
 }
 
 /// A node that wants somebody.
-struct Unwell<'a> {
+struct UnhealthyNode<'a> {
     hub: &'a str,
     anchor: String,
     view: &'a NodeView,
-    troubles: Vec<Trouble>,
+    problem_groups: Vec<ProblemGroup>,
 }
 
 /// All hubs at a glance, worst first; `seen` holds what is known of their nodes.
 ///
 /// # Errors
 /// None that can happen: it is written to memory.
-pub fn front(frame: &Frame, round: &Round, seen: &[Seen]) -> askama::Result<String> {
-    let mut unwell: Vec<Unwell<'_>> = Vec::new();
-    for hub in &round.hubs {
+pub fn front(context: &PageContext, overview: &Overview, seen: &[Seen]) -> askama::Result<String> {
+    let mut unhealthy: Vec<UnhealthyNode<'_>> = Vec::new();
+    for hub in &overview.hubs {
         for view in hub.nodes.iter().filter(|node| node.state > State::Ok) {
             let known =
                 seen.iter().find(|seen| (&seen.target.hub, &seen.target.node) == (&hub.hub, &view.node));
-            let troubles = known
+            let problem_groups = known
                 .zip(view.report.as_ref())
-                .map_or_else(Vec::new, |(seen, report)| troubles(&seen.target, report));
-            unwell.push(Unwell { hub: &hub.hub, anchor: anchor(&view.node), view, troubles });
+                .map_or_else(Vec::new, |(seen, report)| problem_groups(&seen.target, report));
+            unhealthy.push(UnhealthyNode { hub: &hub.hub, anchor: anchor(&view.node), view, problem_groups });
         }
     }
     let front = Front {
-        now: &frame.now,
-        telemetry_path: &frame.telemetry_path,
+        now: &context.now,
+        telemetry_path: &context.telemetry_path,
         version: env!("CARGO_PKG_VERSION"),
-        reload_failed_since: frame.reload_failed_since,
-        round,
-        has_commands: unwell.iter().any(|node| has_commands(&node.troubles)),
-        unwell,
+        reload_failed_since: context.reload_failed_since,
+        overview,
+        has_commands: unhealthy.iter().any(|node| has_commands(&node.problem_groups)),
+        unhealthy,
     };
     front.render()
 }

@@ -4,8 +4,8 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::debug::Debug;
-use super::trouble::{self, Trouble, troubles};
-use super::{Frame, Seen, address, anchor, cells, plot_of};
+use super::problem_groups::{self, ProblemGroup, problem_groups};
+use super::{PageContext, Seen, address, anchor, cells, plot_of};
 use crate::human::{Counted, Limit};
 use crate::table::{HubView, NodeView, RepoView, limits_in_force};
 
@@ -29,7 +29,7 @@ struct Node<'a> {
     probing: bool,
     /// `min_probe_interval`, while it holds.
     resting: Option<String>,
-    troubles: Vec<Trouble>,
+    problem_groups: Vec<ProblemGroup>,
     /// The repos that are shown.
     rows: &'a [RepoView],
     /// How many are not, where there are such.
@@ -50,16 +50,16 @@ struct Figure<'a> {
 ///
 /// # Errors
 /// None that can happen: it is written to memory.
-pub fn hub(frame: &Frame, hub: &HubView, seen: &[Seen]) -> askama::Result<String> {
+pub fn hub(context: &PageContext, hub: &HubView, seen: &[Seen]) -> askama::Result<String> {
     let nodes = hub.nodes.iter().filter_map(|view| {
         let seen = seen.iter().find(|seen| seen.target.node == view.node)?;
         Some(node(hub, view, seen))
     });
     let page = Page {
-        now: &frame.now,
-        telemetry_path: &frame.telemetry_path,
+        now: &context.now,
+        telemetry_path: &context.telemetry_path,
         version: env!("CARGO_PKG_VERSION"),
-        reload_failed_since: frame.reload_failed_since,
+        reload_failed_since: context.reload_failed_since,
         hub,
         nodes: nodes.collect(),
     };
@@ -80,7 +80,7 @@ fn node<'a>(hub: &'a HubView, view: &'a NodeView, seen: &'a Seen) -> Node<'a> {
         anchor: anchor(&view.node),
         probing: seen.probing,
         resting: seen.resting.then(|| Limit(seen.target.min_probe_interval).to_string()),
-        troubles: report.map_or_else(Vec::new, |report| troubles(&seen.target, report)),
+        problem_groups: report.map_or_else(Vec::new, |report| problem_groups(&seen.target, report)),
         limits: report.map_or_else(Vec::new, limits_in_force),
         plots: rows.iter().filter_map(figure).collect(),
         rows,

@@ -9,9 +9,9 @@ mod debug;
 mod front;
 mod hub;
 pub mod plot;
+mod problem_groups;
 #[cfg(test)]
 mod tests;
-mod trouble;
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub const READER: &str = include_str!("templates/reader.js");
 
 /// What stands on every page.
 #[derive(Debug, Clone)]
-pub struct Frame {
+pub struct PageContext {
     /// The time at which everything on it is judged.
     pub now: jiff::Timestamp,
     /// Where the metrics are.

@@ -11,25 +11,25 @@ const NAMED: usize = 3;
 
 /// Repos of one node that have the same thing the matter with them.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct ProblemGroup {
     pub(super) status: Status,
     /// Which: a few by name.
     pub(super) repos: String,
     /// What is the matter with the first of them.
     pub(super) text: String,
     /// What to do.
-    pub(super) say: &'static str,
+    pub(super) advice: &'static str,
     /// What to type for it, where something can be typed.
     pub(super) command: Option<String>,
 }
 
 /// Whether something is to be typed on a node.
-pub(super) fn has_commands(troubles: &[Trouble]) -> bool {
-    troubles.iter().any(|trouble| trouble.command.is_some())
+pub(super) fn has_commands(problem_groups: &[ProblemGroup]) -> bool {
+    problem_groups.iter().any(|group| group.command.is_some())
 }
 
-/// The troubles of a node, worst first.
-pub(super) fn troubles(target: &Target, report: &ReportView) -> Vec<Trouble> {
+/// The problems of a node, grouped, worst first.
+pub(super) fn problem_groups(target: &Target, report: &ReportView) -> Vec<ProblemGroup> {
     let mut groups: Vec<(RepoProblem, Vec<&RepoView>)> = Vec::new();
     for repo in report.repos.iter().filter(|repo| repo.status > Status::Ok) {
         let Some(worst) = repo.worst else { continue };
@@ -41,10 +41,10 @@ pub(super) fn troubles(target: &Target, report: &ReportView) -> Vec<Trouble> {
     }
     groups
         .into_iter()
-        .map(|(problem, repos)| Trouble {
+        .map(|(problem, repos)| ProblemGroup {
             status: problem.status(),
             text: text(&repos),
-            say: advice::of_repo_problem(&problem),
+            advice: advice::of_repo_problem(&problem),
             command: command(&problem, target, report, repos[0]),
             repos: names(&repos),
         })

@@ -11,10 +11,10 @@ use crate::probe::ssh::Timings;
 use crate::probe::{ProbeResult, TargetState};
 use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
 use crate::report::{RepoSummary, Tarball, Verification};
-use crate::table::{self, Round};
+use crate::table::{self, Overview};
 
-fn frame() -> Frame {
-    Frame { now: at(TAKEN + HOUR), telemetry_path: "/metrics".into(), reload_failed_since: None }
+fn context() -> PageContext {
+    PageContext { now: at(TAKEN + HOUR), telemetry_path: "/metrics".into(), reload_failed_since: None }
 }
 
 fn inventory(targets: &[Target]) -> Inventory {
@@ -61,18 +61,18 @@ fn seen(target_states: &[TargetState]) -> Vec<Seen> {
     target_states.iter().map(of).collect()
 }
 
-fn round(target_states: &[TargetState]) -> Round {
+fn overview(target_states: &[TargetState]) -> Overview {
     let targets: Vec<Target> =
         target_states.iter().map(|target_state| (*target_state.target).clone()).collect();
-    table::seen(&inventory(&targets), target_states, frame().now)
+    table::overview(&inventory(&targets), target_states, context().now)
 }
 
 fn front_of(target_states: &[TargetState]) -> String {
-    front(&frame(), &round(target_states), &seen(target_states)).unwrap()
+    front(&context(), &overview(target_states), &seen(target_states)).unwrap()
 }
 
 fn hub_of(target_states: &[TargetState], seen: &[Seen]) -> String {
-    hub(&frame(), &round(target_states).hubs[0], seen).unwrap()
+    hub(&context(), &overview(target_states).hubs[0], seen).unwrap()
 }
 
 /// Where these words stand, which must be there in this order.
@@ -90,16 +90,16 @@ fn assert_in_order(page: &str, words: &[&str]) {
 #[test]
 fn failed_reload_shows_on_every_page_with_since_when_and_where_to_read_why() {
     let target_states = [answered(&on("A", "N1"), report([("svn/env", healthy())]))];
-    let failed = Frame { reload_failed_since: Some(at(TAKEN)), ..frame() };
-    let (round, seen) = (round(&target_states), seen(&target_states));
+    let failed = PageContext { reload_failed_since: Some(at(TAKEN)), ..context() };
+    let (overview, seen) = (overview(&target_states), seen(&target_states));
     let words = [
         "has not been reloaded since",
         "2012-11-13 16:00:00 UTC",
         "log says why",
         "scm-backup-exporter check",
     ];
-    assert_in_order(&front(&failed, &round, &seen).unwrap(), &words);
-    assert_in_order(&hub(&failed, &round.hubs[0], &seen).unwrap(), &words);
+    assert_in_order(&front(&failed, &overview, &seen).unwrap(), &words);
+    assert_in_order(&hub(&failed, &overview.hubs[0], &seen).unwrap(), &words);
     for page in [front_of(&target_states), hub_of(&target_states, &seen)] {
         assert!(!page.contains(words[0]), "{page}");
     }
@@ -224,7 +224,7 @@ fn node_that_holds_nothing_is_an_alarm_that_says_so() {
 
 #[test]
 fn nothing_configured_and_nothing_asked_yet_say_so() {
-    let empty = front(&frame(), &Round::new(Vec::new()), &[]).unwrap();
+    let empty = front(&context(), &Overview::new(Vec::new()), &[]).unwrap();
     assert!(empty.contains("No hub is configured.") && !empty.contains("<table"), "{empty}");
     let target_state = TargetState { target: Arc::new(target()), report: None, last: None };
     let page = front_of(std::slice::from_ref(&target_state));

@@ -23,13 +23,13 @@ fn hub(name: &str, message: Option<&str>) -> Hub {
     }
 }
 
-fn seen(target: &Target, report: &Report, failure: Option<Failure>) -> NodeView {
+fn seen(target: &Target, report: &Report, failure: Option<FailureView>) -> NodeView {
     let now: Timestamp = at(TAKEN + 600);
     NodeView::new(target, Some((report, &judge(target, report, now))), failure, now)
 }
 
-fn timeout() -> Failure {
-    Failure {
+fn timeout() -> FailureView {
+    FailureView {
         reason: crate::probe::failure::Reason::Timeout,
         message: "no answer within 2s\nfrom H1".into(),
         advice: Some("try `ssh H1`, or raise `timeout`".into()),
@@ -74,11 +74,11 @@ fn node(name: &str) -> Target {
     Target { node: name.into(), ..target() }
 }
 
-fn round() -> Round {
+fn overview() -> Overview {
     let stale = seen(&node("D"), &report([("svn/env", healthy())]), Some(timeout()));
     let never = NodeView::new(&node("H1"), None, Some(timeout()), at(TAKEN));
     let fine = seen(&node("SDU"), &report([("svn/env", healthy())]), None);
-    Round::new(vec![
+    Overview::new(vec![
         HubView::new(&hub("AA", None), vec![fine]),
         HubView::new(&hub("C2", Some("a remark")), vec![stale, never, troubled()]),
     ])
@@ -91,19 +91,19 @@ const GOLDEN_JSON: &str = include_str!("golden.json");
 
 #[test]
 fn the_tables_show_the_worst_first_with_every_reason() {
-    assert_eq!(text(&round(), Look::default()), GOLDEN);
+    assert_eq!(text(&overview(), Terminal::default()), GOLDEN);
 }
 
 #[test]
 fn a_narrow_terminal_has_the_reasons_below_the_tables() {
-    let narrow = text(&round(), Look { width: Some(80), ..Look::default() });
+    let narrow = text(&overview(), Terminal { width: Some(80), ..Terminal::default() });
     assert_eq!(narrow, GOLDEN_NARROW);
     assert!(narrow.lines().filter(|line| !line.starts_with("  ")).all(|line| line.chars().count() <= 80));
 }
 
 #[test]
 fn a_wide_terminal_wraps_only_the_reasons() {
-    let wide = text(&round(), Look { width: Some(120), ..Look::default() });
+    let wide = text(&overview(), Terminal { width: Some(120), ..Terminal::default() });
     assert!(wide.lines().all(|line| line.chars().count() <= 120), "{wide}");
     assert!(wide.contains("31 held, no more than 30 wanted (has\n"), "{wide}");
 }
@@ -112,11 +112,11 @@ fn a_wide_terminal_wraps_only_the_reasons() {
 fn a_name_as_long_as_a_node_likes_breaks_no_table() {
     let name = format!("svn/{}", "x".repeat(250));
     let shown = text(
-        &Round::new(vec![HubView::new(
+        &Overview::new(vec![HubView::new(
             &hub("C2", None),
             vec![seen(&target(), &report([(&name, healthy())]), None)],
         )]),
-        Look { width: Some(80), ..Look::default() },
+        Terminal { width: Some(80), ..Terminal::default() },
     );
     assert!(
         shown.lines().filter(|line| line.contains("xx")).all(|line| line.chars().count() <= 80),
@@ -128,15 +128,15 @@ fn a_name_as_long_as_a_node_likes_breaks_no_table() {
 fn one_tarball_is_not_called_tarballs() {
     let alone = report([("svn/env", RepoSummary { count: 1, ..healthy() })]);
     let shown = text(
-        &Round::new(vec![HubView::new(&hub("C2", None), vec![seen(&target(), &alone, None)])]),
-        Look::default(),
+        &Overview::new(vec![HubView::new(&hub("C2", None), vec![seen(&target(), &alone, None)])]),
+        Terminal::default(),
     );
     assert!(shown.contains(", 1 tarball read\n"), "{shown}");
 }
 
 #[test]
 fn colour_only_repeats_the_words() {
-    let coloured = text(&round(), Look { colour: true, ..Look::default() });
+    let coloured = text(&overview(), Terminal { colour: true, ..Terminal::default() });
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), GOLDEN);
     assert!(coloured.contains(" \x1b[1m\x1b[31malarm\x1b[0m   tracs/env"), "{coloured}");
     assert!(coloured.contains(" \x1b[32mok\x1b[0m"), "{coloured}");
@@ -146,11 +146,11 @@ fn colour_only_repeats_the_words() {
 #[test]
 fn json_gives_what_is_not_known_as_null() {
     assert_eq!(
-        json(&Round::new(vec![HubView::new(&hub("C2", None), vec![troubled()])])).unwrap() + "\n",
+        json(&Overview::new(vec![HubView::new(&hub("C2", None), vec![troubled()])])).unwrap() + "\n",
         GOLDEN_JSON
     );
-    let round: serde_json::Value = serde_json::from_str(&json(&round()).unwrap()).unwrap();
-    let never = &round["hubs"][0]["nodes"][2];
+    let overview: serde_json::Value = serde_json::from_str(&json(&overview()).unwrap()).unwrap();
+    let never = &overview["hubs"][0]["nodes"][2];
     assert_eq!((never["node"].as_str(), never["state"].as_str()), (Some("H1"), Some("unseen")));
     assert!(never["report"].is_null());
 }
@@ -178,21 +178,21 @@ fn what_is_not_there_is_0_only_when_all_could_be_read() {
 fn a_node_that_holds_nothing_is_an_alarm_in_every_form() {
     let empty = seen(&target(), &report([]), None);
     assert_eq!(empty.state, State::Alarm);
-    let round = Round::new(vec![HubView::new(&hub("C2", None), vec![empty])]);
-    assert_eq!(round.hubs[0].state, State::Alarm);
-    let shown = text(&round, Look::default());
+    let overview = Overview::new(vec![HubView::new(&hub("C2", None), vec![empty])]);
+    assert_eq!(overview.hubs[0].state, State::Alarm);
+    let shown = text(&overview, Terminal::default());
     assert!(shown.contains("  alarm: no tarball is held, so there is no backup to rely on"), "{shown}");
-    let json = serde_json::to_value(&round).unwrap();
+    let json = serde_json::to_value(&overview).unwrap();
     let note = &json["hubs"][0]["nodes"][0]["report"]["notes"][0];
     assert_eq!((&note["word"], &note["status"]), (&"no_tarballs".into(), &"alarm".into()));
 }
 
 #[test]
 fn a_message_cannot_steer_the_terminal() {
-    let failure = Failure { message: "a\x1b[2Jb\rc".into(), ..timeout() };
+    let failure = FailureView { message: "a\x1b[2Jb\rc".into(), ..timeout() };
     let node = NodeView::new(&target(), None, Some(failure), at(TAKEN));
     let shown =
-        text(&Round::new(vec![HubView::new(&hub("C2", Some("x\x07y")), vec![node])]), Look::default());
+        text(&Overview::new(vec![HubView::new(&hub("C2", Some("x\x07y")), vec![node])]), Terminal::default());
     assert!(!shown.contains(['\x1b', '\r', '\x07']));
     assert!(shown.contains("timeout: a [2Jb c"));
 }

@@ -9,14 +9,14 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use jiff::SignedDuration;
 
-use super::view::{HubView, NodeView, RepoView, ReportView, Round, State};
+use super::view::{HubView, NodeView, Overview, RepoView, ReportView, State};
 use crate::human::{Age, Bytes, Counted};
 use crate::text::one_line;
 use crate::verdict::{Status, Tally};
 
-/// How the tables are to look.
+/// What the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Look {
+pub struct Terminal {
     /// Whether there is colour.
     pub colour: bool,
     /// Columns of the terminal; `None`: as wide as need be.
@@ -33,20 +33,20 @@ const REPO_COLUMNS: [&str; 9] =
     ["status", "repo", "newest", "age", "size", "change", "held", "verified", "why"];
 
 /// For each hub a table of its nodes, then for each of its nodes a table of its repos; the worst first everywhere.
-pub fn text(round: &Round, look: Look) -> String {
+pub fn text(overview: &Overview, terminal: Terminal) -> String {
     let mut out = String::new();
-    for hub in &round.hubs {
-        hub_table(&mut out, hub, look);
+    for hub in &overview.hubs {
+        hub_table(&mut out, hub, terminal);
         for node in &hub.nodes {
-            node_table(&mut out, hub, node, look);
+            node_table(&mut out, hub, node, terminal);
         }
     }
     out
 }
 
-fn hub_table(out: &mut String, hub: &HubView, look: Look) {
+fn hub_table(out: &mut String, hub: &HubView, terminal: Terminal) {
     let Tally { ok, warn, alarm, .. } = hub.tally;
-    let state = paint(hub.state.as_str(), style_of(hub.state), look);
+    let state = paint(hub.state.as_str(), style_of(hub.state), terminal);
     line(out, &format!("hub {} ({}): {state}, {ok} ok, {warn} warn, {alarm} alarm", hub.hub, hub.srvnode));
     for remark in [&hub.message, &hub.report_url].into_iter().flatten() {
         line(out, &format!("  {}", one_line(remark)));
@@ -69,28 +69,28 @@ fn hub_table(out: &mut String, hub: &HubView, look: Look) {
             },
         ]
     });
-    table(out, HUB_COLUMNS, &[2, 3, 4], &[6], rows.collect(), look);
+    table(out, HUB_COLUMNS, &[2, 3, 4], &[6], rows.collect(), terminal);
     out.push('\n');
 }
 
-fn node_table(out: &mut String, hub: &HubView, node: &NodeView, look: Look) {
-    let state = paint(node.state.as_str(), style_of(node.state), look);
+fn node_table(out: &mut String, hub: &HubView, node: &NodeView, terminal: Terminal) {
+    let state = paint(node.state.as_str(), style_of(node.state), terminal);
     line(out, &format!("hub {}, node {} ({}): {state}", hub.hub, node.node, node.address));
     if let Some(failure) = &node.failure {
-        let failed = paint("failed", style_of(State::Unseen), look);
+        let failed = paint("failed", style_of(State::Unseen), terminal);
         line(out, &format!("  last probe {failed}: {}: {}", failure.reason, one_line(&failure.message)));
         if let Some(advice) = &failure.advice {
             line(out, &format!("  to do: {}", one_line(advice)));
         }
     }
     match &node.report {
-        Some(report) => report_table(out, report, look),
+        Some(report) => report_table(out, report, terminal),
         None => line(out, "  no report yet"),
     }
     out.push('\n');
 }
 
-fn report_table(out: &mut String, report: &ReportView, look: Look) {
+fn report_table(out: &mut String, report: &ReportView, terminal: Terminal) {
     let room = report.filesystem.as_ref().map_or_else(String::new, |room| {
         format!(", {} of {} free", Bytes(room.avail_bytes), Bytes(room.size_bytes))
     });
@@ -103,7 +103,7 @@ fn report_table(out: &mut String, report: &ReportView, look: Look) {
     for note in &report.notes {
         let word = match note.status {
             Status::Ok => "note".to_owned(),
-            status => paint(status.as_str(), style_of(status.into()), look),
+            status => paint(status.as_str(), style_of(status.into()), terminal),
         };
         line(out, &format!("  {word}: {}", note.text));
     }
@@ -114,17 +114,31 @@ fn report_table(out: &mut String, report: &ReportView, look: Look) {
         line(out, "  no repos found");
         return;
     }
-    if look.width.is_none_or(|width| width >= ROOM_FOR_REASONS) {
-        table(out, REPO_COLUMNS, &[3, 4, 5, 6], &[1, 8], report.repos.iter().map(repo_row).collect(), look);
+    if terminal.width.is_none_or(|width| width >= ROOM_FOR_REASONS) {
+        table(
+            out,
+            REPO_COLUMNS,
+            &[3, 4, 5, 6],
+            &[1, 8],
+            report.repos.iter().map(repo_row).collect(),
+            terminal,
+        );
     } else {
         let [columns @ .., _] = REPO_COLUMNS;
         let without_reasons = |repo| {
             let [cells @ .., _] = repo_row(repo);
             cells
         };
-        table(out, columns, &[3, 4, 5, 6], &[1], report.repos.iter().map(without_reasons).collect(), look);
+        table(
+            out,
+            columns,
+            &[3, 4, 5, 6],
+            &[1],
+            report.repos.iter().map(without_reasons).collect(),
+            terminal,
+        );
         for repo in &report.repos {
-            let status = paint(repo.status.as_str(), style_of(repo.status.into()), look);
+            let status = paint(repo.status.as_str(), style_of(repo.status.into()), terminal);
             for why in reasons(repo) {
                 line(out, &format!("  {status}: {}: {why}", repo.repo));
             }
@@ -181,7 +195,7 @@ fn table<const N: usize>(
     right: &[usize],
     wrapping: &[usize],
     rows: Vec<[String; N]>,
-    look: Look,
+    terminal: Terminal,
 ) {
     let mut table = Table::new();
     table
@@ -189,7 +203,7 @@ fn table<const N: usize>(
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header)
         .add_rows(rows);
-    if let Some(width) = look.width {
+    if let Some(width) = terminal.width {
         table.set_width(width);
     }
     for (at, column) in table.column_iter_mut().enumerate() {
@@ -214,7 +228,7 @@ fn table<const N: usize>(
             _ => Style::new(),
         };
         let painted = if style == HEADER { row } else { word };
-        line(out, &row.replacen(painted, &paint(painted, style, look), usize::from(!painted.is_empty())));
+        line(out, &row.replacen(painted, &paint(painted, style, terminal), usize::from(!painted.is_empty())));
     }
 }
 
@@ -228,8 +242,8 @@ fn style_of(state: State) -> Style {
     }
 }
 
-fn paint(text: &str, style: Style, look: Look) -> String {
-    if look.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+fn paint(text: &str, style: Style, terminal: Terminal) -> String {
+    if terminal.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
 fn line(out: &mut String, text: &str) {

@@ -15,17 +15,17 @@ use crate::probe::failure;
 use crate::report::{Report, Tarball};
 use crate::verdict::{NodeProblem, RepoProblem, RepoVerdict, Status, Tally, Verdict};
 
-/// What one look at some or all hubs gave.
+/// What is known of some or all hubs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Round {
+pub struct Overview {
     /// The worst of the hubs.
     pub state: State,
     /// The hubs, worst first, then by name.
     pub hubs: Vec<HubView>,
 }
 
-impl Round {
-    /// A round of these hubs.
+impl Overview {
+    /// An overview of these hubs.
     pub fn new(mut hubs: Vec<HubView>) -> Self {
         hubs.sort_by(|a, b| b.state.cmp(&a.state).then_with(|| a.hub.cmp(&b.hub)));
         Self { state: hubs.first().map_or(State::Ok, |hub| hub.state), hubs }
@@ -113,14 +113,14 @@ pub struct NodeView {
     /// Where it is reached: `user@host:port`.
     pub address: String,
     /// Why the last probe failed; `null` if it did not, or there was none yet.
-    pub failure: Option<Failure>,
+    pub failure: Option<FailureView>,
     /// The last report, which can be older than the failure; `null` before the first.
     pub report: Option<ReportView>,
 }
 
 /// Why a probe failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failure {
+pub struct FailureView {
     /// The value of the `reason` label.
     pub reason: failure::Reason,
     /// What happened, in words.
@@ -134,7 +134,7 @@ impl NodeView {
     pub fn new(
         target: &Target,
         last: Option<(&Report, &Verdict)>,
-        failure: Option<Failure>,
+        failure: Option<FailureView>,
         now: Timestamp,
     ) -> Self {
         let report = last.map(|(report, verdict)| ReportView::new(target, report, verdict, now));
@@ -199,7 +199,7 @@ pub struct ReportView {
     /// How many repos are ok, warn and alarm, and the worst that is said of the node.
     pub tally: Tally,
     /// What concerns the node as a whole.
-    pub notes: Vec<Reason>,
+    pub notes: Vec<ProblemView>,
     /// Every repo that was found or is expected, worst first, then by name.
     pub repos: Vec<RepoView>,
 }
@@ -215,7 +215,7 @@ pub struct FilesystemView {
 
 /// Something that is said of a node or a repo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
+pub struct ProblemView {
     /// One word for programs, as `too_old`.
     pub word: &'static str,
     /// How bad it is.
@@ -249,7 +249,7 @@ impl ReportView {
             notes: verdict
                 .problems
                 .iter()
-                .map(|note| Reason { word: note.code(), status: note.status(), text: note.to_string() })
+                .map(|note| ProblemView { word: note.code(), status: note.status(), text: note.to_string() })
                 .collect(),
             repos,
         }
@@ -264,7 +264,7 @@ pub struct RepoView {
     /// The verdict.
     pub status: Status,
     /// The reasons, worst first.
-    pub why: Vec<Reason>,
+    pub why: Vec<ProblemView>,
     /// The first of them as the verdict gave it; none when all is well.
     #[serde(skip)]
     pub worst: Option<RepoProblem>,
@@ -334,7 +334,7 @@ impl RepoView {
             why: said
                 .problems
                 .iter()
-                .map(|concern| Reason {
+                .map(|concern| ProblemView {
                     word: concern.code(),
                     status: concern.status(),
                     text: concern.to_string(),

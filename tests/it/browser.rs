@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use scm_backup_exporter::config::Loaded;
 use scm_backup_exporter::exporter;
-use scm_backup_exporter::http::{self, Site};
+use scm_backup_exporter::http::{self, App};
 use scm_backup_exporter::inventory::Inventory;
 use scm_backup_exporter::probe::runtime_dir::RuntimeDir;
 use testbed::browser::Reader;
@@ -95,7 +95,7 @@ impl Empty {
         let (listener, site) = runtime.block_on(async {
             let loaded = Loaded { inventory: Inventory::default(), warnings: Vec::new() };
             let exporter = exporter::Exporter::new(Vec::new(), loaded, RuntimeDir::create().unwrap(), 1);
-            let site = Site::new(Arc::new(exporter.unwrap()), "/metrics".to_owned(), 10).unwrap();
+            let site = App::new(Arc::new(exporter.unwrap()), "/metrics".to_owned(), 10).unwrap();
             (http::bind("127.0.0.1:0").await.unwrap(), Arc::new(site))
         });
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
