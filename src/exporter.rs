@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::config::{self, Faults, Loaded};
+use crate::config::{self, ConfigErrors, Loaded};
 use crate::metrics::{self, ProcessUsage, Reload, Snapshot};
 use crate::probe::runtime_dir::RuntimeDir;
 use crate::probe::{Prober, Scope};
@@ -31,7 +31,7 @@ pub struct Parts {
 pub enum ReloadError {
     /// The new one has faults.
     #[error("{0}")]
-    Faults(#[from] Faults),
+    ConfigErrors(#[from] ConfigErrors),
     /// Reading it could wait for ever.
     #[error("{} is not a regular file, and could keep the exporter waiting: name one by --config.file", .0.display())]
     NotAFile(PathBuf),

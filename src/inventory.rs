@@ -45,7 +45,7 @@ pub struct Hub {
     pub report_url: Option<String>,
     /// A remark for the readers of mails and pages.
     pub message: Option<String>,
-    /// Its nodes by tag, which is the `node` label.
+    /// Its nodes by name, which is the `node` label.
     pub targets: BTreeMap<String, Arc<Target>>,
 }
 

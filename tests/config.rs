@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use scm_backup_exporter::config::{self, Faults, Loaded};
+use scm_backup_exporter::config::{self, ConfigErrors, Loaded};
 use scm_backup_exporter::inventory::{Connection, HostKeyChecking, Limits, Repo, Target};
 use scm_backup_exporter::text::{Escaped, is_hidden};
 
@@ -17,11 +17,11 @@ fn env(name: &str) -> Option<String> {
     (name == "HOME").then(|| "/home/admin".to_owned())
 }
 
-fn load(files: &[PathBuf]) -> Result<Loaded, Faults> {
+fn load(files: &[PathBuf]) -> Result<Loaded, ConfigErrors> {
     config::load(files, &env)
 }
 
-fn parse(text: &str) -> Result<Loaded, Faults> {
+fn parse(text: &str) -> Result<Loaded, ConfigErrors> {
     config::parse(&[(PathBuf::from("test.ini"), text.to_owned())], &env)
 }
 

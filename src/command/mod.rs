@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Faults, Loaded};
+use crate::config::{self, ConfigErrors, Loaded};
 use crate::exporter::process_env;
 use crate::probe::ssh::{trampoline, watchdog};
 
@@ -161,12 +161,12 @@ pub fn ssh_watchdog() -> ExitCode {
 }
 
 /// Loads the configuration, or prints its faults.
-fn load(files: &[PathBuf]) -> Result<Loaded, Faults> {
+fn load(files: &[PathBuf]) -> Result<Loaded, ConfigErrors> {
     config::load(files, &process_env)
 }
 
 /// Says that the configuration cannot be used and why, and where a file is missing, how to begin one.
-fn unusable(files: &[PathBuf], faults: &Faults, status: u8) -> ExitCode {
+fn unusable(files: &[PathBuf], faults: &ConfigErrors, status: u8) -> ExitCode {
     let status = fail(format_args!("the configuration has faults\n{faults}"), status);
     say_how_to_begin(files);
     status

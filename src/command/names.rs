@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::nearest;
+use crate::config::suggest;
 use crate::inventory::{Hub, Inventory};
 
 /// Names that are listed at most.
@@ -44,7 +44,7 @@ fn nodes_of(hub: &Hub) -> BTreeSet<&str> {
 /// The name that was probably meant, and those there are.
 fn known(name: &str, names: &BTreeSet<&str>) -> String {
     let there_are = format!("there {} {}", if names.len() == 1 { "is only" } else { "are" }, list(names));
-    match nearest(name, names.iter().copied()) {
+    match suggest(name, names.iter().copied()) {
         Some(meant) => format!("; did you mean `{meant}`? ({there_are})"),
         None => format!("; {there_are}"),
     }

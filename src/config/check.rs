@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Faults, Loaded};
+use super::{ConfigErrors, Loaded};
 use crate::human::Counted;
 use crate::inventory::Hub;
 
 /// Every fault and warning, and what the configuration amounts to if it has no fault; lines, each with its end. `seen` are
 /// further warnings, of what was looked at outside the configuration.
-pub fn check_text(result: &Result<Loaded, Faults>, seen: &[String]) -> String {
+pub fn check_text(result: &Result<Loaded, ConfigErrors>, seen: &[String]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     match result {

@@ -1,6 +1,6 @@
 //! `$VAR`, `${VAR}`, `~` and `%(name)s` in values.
 
-use super::nearest::nearest;
+use super::suggest::suggest;
 
 /// Gives the value of an environment variable.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -19,7 +19,7 @@ impl Names<'_> {
         match all.iter().find(|(known, _)| *known == name) {
             Some((_, Some(value))) => Ok(value),
             Some((_, None)) => Err(format!("`%({name})s` has no meaning here; write the value out")),
-            None => Err(match nearest(name, all.map(|(known, _)| known)) {
+            None => Err(match suggest(name, all.map(|(known, _)| known)) {
                 Some(meant) => format!("`%({name})s` is not known; did you mean `%({meant})s`?"),
                 None => format!("`%({name})s` is not known; only %(hub)s, %(srvnode)s and %(node)s are"),
             }),

@@ -6,14 +6,14 @@
 
 use ini::{Ini, ParseOption};
 
-use super::finding::{Findings, Spot};
+use super::diagnostic::{Diagnostics, Location};
 
 /// A section as it stands in a file.
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     /// What stands between the brackets.
     pub(super) header: String,
-    pub(super) spot: Spot,
+    pub(super) location: Location,
     /// In order, repeated keys included.
     pub(super) settings: Vec<Setting>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Setting {
     pub(super) key: String,
     /// Its lines are joined by newlines.
     pub(super) value: String,
-    pub(super) spot: Spot,
+    pub(super) location: Location,
 }
 
 impl Setting {
@@ -44,7 +44,7 @@ impl Setting {
 ///
 /// Values are as Python's ConfigParser users know them: indented lines go on with a value, a backslash is a
 /// backslash, a comment has a line of its own. Quotes around a value come off.
-pub(super) fn parse(text: &str, file: &Spot, findings: &mut Findings) -> Vec<Written> {
+pub(super) fn parse(text: &str, file: &Location, diagnostics: &mut Diagnostics) -> Vec<Written> {
     let mut sections = Vec::<Written>::new();
     // The settings below a damaged header are passed over: each would only be one fault more.
     let mut is_hidden = false;
@@ -55,22 +55,22 @@ pub(super) fn parse(text: &str, file: &Spot, findings: &mut Findings) -> Vec<Wri
             is_hidden = header.is_err();
             match header {
                 Ok(header) => {
-                    let spot = file.section(&header, line);
-                    sections.push(Written { header, spot, settings: Vec::new() });
+                    let location = file.section(&header, line);
+                    sections.push(Written { header, location, settings: Vec::new() });
                 }
-                Err((line, wrong)) => findings.broken(&file.line(line), wrong),
+                Err((line, wrong)) => diagnostics.broken(&file.line(line), wrong),
             }
         } else if !is_hidden {
             let Some(section) = sections.last_mut() else {
-                findings.fault(&file.line(line), "stands before any [section]; put it below one");
+                diagnostics.fault(&file.line(line), "stands before any [section]; put it below one");
                 continue;
             };
             match item.setting() {
                 Ok((key, value)) => {
-                    let spot = section.spot.setting(&key, line);
-                    section.settings.push(Setting { key, value, spot });
+                    let location = section.location.setting(&key, line);
+                    section.settings.push(Setting { key, value, location });
                 }
-                Err((line, wrong)) => findings.damaged(&file.line(line), section.header.clone(), wrong),
+                Err((line, wrong)) => diagnostics.damaged(&file.line(line), section.header.clone(), wrong),
             }
         }
     }
@@ -214,14 +214,14 @@ mod tests {
     type Read = (Vec<(String, usize, Vec<(String, String, usize)>)>, Vec<String>);
 
     fn read(text: &str) -> Read {
-        let mut findings = Findings::default();
-        let sections = parse(text, &Spot::file(Path::new("f"), 0), &mut findings);
+        let mut diagnostics = Diagnostics::default();
+        let sections = parse(text, &Location::file(Path::new("f"), 0), &mut diagnostics);
         let settings = |settings: Vec<Setting>| {
-            settings.into_iter().map(|one| (one.key, one.value, one.spot.line)).collect()
+            settings.into_iter().map(|one| (one.key, one.value, one.location.line)).collect()
         };
         let sections =
-            sections.into_iter().map(|one| (one.header, one.spot.line, settings(one.settings))).collect();
-        let faults = findings
+            sections.into_iter().map(|one| (one.header, one.location.line, settings(one.settings))).collect();
+        let faults = diagnostics
             .finish()
             .map_or_else(|faults| faults.faults().iter().map(ToString::to_string).collect(), |_| Vec::new());
         (sections, faults)

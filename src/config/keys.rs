@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::expand::Expansion::{self, Here, OnTheNode};
-use super::nearest::nearest;
+use super::suggest::suggest;
 use super::value;
 use crate::inventory::{HostKeyChecking, Repo};
 
@@ -210,7 +210,7 @@ pub(super) fn unknown(kind: Kind, name: &str) -> Option<String> {
         }
     } else if matches!(name, "password" | "passwd") {
         "passwords are not supported; use a key (`key_filename`) or an ssh agent".to_owned()
-    } else if let Some(meant) = nearest(name, here()) {
+    } else if let Some(meant) = suggest(name, here()) {
         format!("unknown key; did you mean `{meant}`?")
     } else {
         format!("unknown key; known here: {}", list(here()))

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::finding::{Findings, Spot};
+use super::diagnostic::{Diagnostics, Location};
+use super::hub_list::HubList;
 use super::ini::{Setting, Written};
 use super::keys::{self, Kind};
-use super::nearest::nearest;
-use super::roster::Roster;
+use super::suggest::suggest;
 use super::value;
 use crate::inventory::Repo;
 
@@ -14,7 +14,7 @@ use crate::inventory::Repo;
 #[derive(Debug, Clone)]
 pub(super) struct Section {
     /// Where it stands first.
-    pub(super) spot: Spot,
+    pub(super) location: Location,
     pub(super) settings: Vec<Setting>,
     /// The headers that were merged, by file.
     headers: Vec<(usize, String)>,
@@ -22,7 +22,7 @@ pub(super) struct Section {
 
 impl Section {
     pub(super) fn new(first: &Written) -> Self {
-        Self { spot: first.spot.clone(), settings: Vec::new(), headers: Vec::new() }
+        Self { location: first.location.clone(), settings: Vec::new(), headers: Vec::new() }
     }
 
     /// The headers it has in the files.
@@ -35,30 +35,30 @@ impl Section {
     }
 
     /// Adds what a further section says. Keys are held against the table of this kind, if one is given.
-    pub(super) fn absorb(&mut self, more: Written, kind: Option<Kind>, findings: &mut Findings) {
-        let file = more.spot.position;
+    pub(super) fn absorb(&mut self, more: Written, kind: Option<Kind>, diagnostics: &mut Diagnostics) {
+        let file = more.location.position;
         if let Some((_, header)) = self.headers.iter().find(|(other, _)| *other == file) {
             let text = format!("follows a [{header}] in the same file; join the two");
-            findings.fault(&more.spot, text);
+            diagnostics.fault(&more.location, text);
         }
         self.headers.push((file, more.header));
         let mut seen = BTreeSet::new();
-        for Setting { key, value, spot } in more.settings {
+        for Setting { key, value, location } in more.settings {
             if !seen.insert(key.clone()) {
-                findings.fault(&spot, "given twice in this section; keep one");
+                diagnostics.fault(&location, "given twice in this section; keep one");
                 continue;
             }
             if let Some(wrong) = kind.and_then(|kind| keys::unknown(kind, &key)) {
-                findings.fault(&spot, wrong);
+                diagnostics.fault(&location, wrong);
                 continue;
             }
             match self.get(&key) {
-                None => self.settings.push(Setting { key, value, spot }),
+                None => self.settings.push(Setting { key, value, location }),
                 Some(first) if first.value != value => {
-                    let there = format!("{}:{}", first.spot.file.display(), first.spot.line);
+                    let there = format!("{}:{}", first.location.file.display(), first.location.line);
                     let other = value::quoted(&first.value);
-                    findings.fault(
-                        &spot,
+                    diagnostics.fault(
+                        &location,
                         format!("{} here, but {other} in {there}; keep one", value::quoted(&value)),
                     );
                 }
@@ -124,13 +124,13 @@ impl Sections {
 }
 
 /// Sorts and merges the sections.
-pub(super) fn sort(all: Vec<Written>, roster: &Roster, findings: &mut Findings) -> Sections {
+pub(super) fn sort(all: Vec<Written>, hub_list: &HubList, diagnostics: &mut Diagnostics) -> Sections {
     let mut sections = Sections::default();
     for written in all.into_iter().filter(|written| written.header != "HUB") {
-        if let Some(subject) = subject(&written, roster, findings) {
+        if let Some(subject) = subject(&written, hub_list, diagnostics) {
             let kind = subject.kind();
             let section = sections.0.entry(subject).or_insert_with(|| Section::new(&written));
-            section.absorb(written, Some(kind), findings);
+            section.absorb(written, Some(kind), diagnostics);
         }
     }
     sections
@@ -138,27 +138,27 @@ pub(super) fn sort(all: Vec<Written>, roster: &Roster, findings: &mut Findings) 
 
 /// What a header says; `None` where it is wrong, which is then a fault.
 fn subject(
-    Written { header, spot, .. }: &Written,
-    roster: &Roster,
-    findings: &mut Findings,
+    Written { header, location, .. }: &Written,
+    hub_list: &HubList,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Subject> {
-    let no_such_hub = |name: &str, findings: &mut Findings| {
-        findings.absent(spot, no_hub(name, roster));
+    let no_such_hub = |name: &str, diagnostics: &mut Diagnostics| {
+        diagnostics.absent(location, no_hub(name, hub_list));
         None
     };
-    let no_such_node = |wrong: String, findings: &mut Findings| {
-        // It may be the one whose tag could not be read.
-        if !roster.has_bad_tags {
-            findings.absent(spot, wrong);
+    let no_such_node = |wrong: String, diagnostics: &mut Diagnostics| {
+        // It may be the one that could not be read.
+        if !hub_list.has_bad_tags {
+            diagnostics.absent(location, wrong);
         }
         None
     };
     let (kind, name) = header.split_once(char::is_whitespace).unwrap_or(("", header));
     match (kind, name.trim()) {
-        ("hub", name) if roster.has_hub(name) => Some(Subject::Hub(name.to_owned())),
-        ("hub", name) => no_such_hub(name, findings),
-        ("node", name) if roster.has_node(name) => Some(Subject::Node(name.to_owned())),
-        ("node", name) => no_such_node(no_node(name, roster), findings),
+        ("hub", name) if hub_list.has_hub(name) => Some(Subject::Hub(name.to_owned())),
+        ("hub", name) => no_such_hub(name, diagnostics),
+        ("node", name) if hub_list.has_node(name) => Some(Subject::Node(name.to_owned())),
+        ("node", name) => no_such_node(no_node(name, hub_list), diagnostics),
         ("repo", name) => {
             let (hub, repo) = match name.split_once(':') {
                 Some((hub, repo)) => (Some(hub.trim()), repo.trim()),
@@ -166,61 +166,61 @@ fn subject(
             };
             match (value::repo(repo), hub) {
                 (Err(wrong), _) => {
-                    findings.fault(spot, wrong);
+                    diagnostics.fault(location, wrong);
                     None
                 }
-                (Ok(_), Some(hub)) if !roster.has_hub(hub) => no_such_hub(hub, findings),
+                (Ok(_), Some(hub)) if !hub_list.has_hub(hub) => no_such_hub(hub, diagnostics),
                 (Ok(repo), hub) => Some(Subject::Repo(hub.map(str::to_owned), repo)),
             }
         }
         _ if header == "ENV" => Some(Subject::Env),
-        _ => match (roster.has_hub(header), roster.has_node(header)) {
+        _ => match (hub_list.has_hub(header), hub_list.has_node(header)) {
             (true, false) => Some(Subject::Hub(header.clone())),
             (false, true) => Some(Subject::Node(header.clone())),
             (true, true) => {
                 // It may be the one section of that hub, or of that node.
-                findings.broken(
-                    spot,
+                diagnostics.broken(
+                    location,
                     format!("is both a hub and a node; write [hub {header}] or [node {header}]"),
                 );
                 None
             }
-            (false, false) => no_such_node(nothing(header, roster), findings),
+            (false, false) => no_such_node(nothing(header, hub_list), diagnostics),
         },
     }
 }
 
-fn no_hub(name: &str, roster: &Roster) -> String {
+fn no_hub(name: &str, hub_list: &HubList) -> String {
     let what = format!("{} is not a hub of [HUB]", value::quoted(name));
-    match nearest(name, roster.hub_names()) {
+    match suggest(name, hub_list.hub_names()) {
         Some(meant) => format!("{what}; did you mean `{meant}`?"),
-        None if roster.has_node(name) => format!("{what} but a node; write [node {name}]"),
+        None if hub_list.has_node(name) => format!("{what} but a node; write [node {name}]"),
         None => format!("{what}; add it there or remove the section"),
     }
 }
 
-fn no_node(name: &str, roster: &Roster) -> String {
+fn no_node(name: &str, hub_list: &HubList) -> String {
     let what = format!("{} is not a node of [HUB]", value::quoted(name));
-    if let Some(label) = roster.label_of(name) {
+    if let Some(label) = hub_list.label_of(name) {
         return format!("{what}; a node is named by its host alone: write [node {label}]");
     }
-    match nearest(name, roster.node_names()) {
+    match suggest(name, hub_list.node_names()) {
         Some(meant) => format!("{what}; did you mean `{meant}`?"),
-        None if roster.has_hub(name) => format!("{what} but a hub; write [hub {name}]"),
+        None if hub_list.has_hub(name) => format!("{what} but a hub; write [hub {name}]"),
         None => format!("{what}; add it to a hub there or remove the section"),
     }
 }
 
-fn nothing(name: &str, roster: &Roster) -> String {
+fn nothing(name: &str, hub_list: &HubList) -> String {
     let what = "names no hub and no node of [HUB]";
-    if let Some(label) = roster.label_of(name) {
+    if let Some(label) = hub_list.label_of(name) {
         return format!("{what}; a node is named by its host alone: write [{label}]");
     }
     if name == "DEFAULT" {
         return format!("{what}; defaults for nodes stand in [ENV]");
     }
     let meant =
-        nearest(name, ["HUB", "ENV"].into_iter().chain(roster.hub_names()).chain(roster.node_names()));
+        suggest(name, ["HUB", "ENV"].into_iter().chain(hub_list.hub_names()).chain(hub_list.node_names()));
     match meant {
         Some(meant) => format!("{what}; did you mean [{meant}]?"),
         None => format!("{what}; add it there or remove the section"),

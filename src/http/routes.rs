@@ -179,9 +179,9 @@ impl App {
         }
     }
 
-    /// `Probe now` of a page; it takes a turn as a scrape does.
+    /// `Probe now` of a page; it takes a permit as a scrape does.
     async fn probe_now<B>(&self, request: &Request<B>) -> Reply {
-        let _turn = match self.permit() {
+        let _permit = match self.permit() {
             Ok(permit) => permit,
             Err(refusal) => return *refusal,
         };
@@ -189,7 +189,7 @@ impl App {
         pages::probe_now(self.exporter.prober(), request.headers(), request.uri().path(), node).await
     }
 
-    /// A turn of those at once, or the refusal.
+    /// A permit to be one of those at once, or the refusal.
     fn permit(&self) -> Result<Option<OwnedSemaphorePermit>, Box<Reply>> {
         self.scrapes.clone().map(Semaphore::try_acquire_owned).transpose().map_err(|_| {
             let text = "too many scrapes at once (--web.max-requests)";

@@ -59,7 +59,7 @@ pub struct Seen {
 
 /// Where a node's section begins.
 pub(crate) fn anchor(node: &str) -> String {
-    // An id holds no blanks; a tag holds none either.
+    // An id holds no blanks; a node's name holds none either.
     format!("node-{node}")
 }
 

@@ -106,7 +106,7 @@ impl HubView {
 /// One node of a hub.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeView {
-    /// Its tag.
+    /// Its name.
     pub node: String,
     /// How it stands: the worst of its report, and `unseen` when the last probe failed.
     pub state: State,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use scm_backup_exporter::config::{self, Faults, Loaded};
+use scm_backup_exporter::config::{self, ConfigErrors, Loaded};
 
 use crate::page::{README, assert_same, blocks, code_words, section, table};
 
-fn load(text: String) -> Result<Loaded, Faults> {
+fn load(text: String) -> Result<Loaded, ConfigErrors> {
     let env = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
     config::parse(&[(PathBuf::from("README.md"), text)], &env)
 }

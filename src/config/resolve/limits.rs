@@ -53,14 +53,14 @@ impl Limited<'_> {
         if let (Some(min), Some(max)) = (limits.min_tarballs, limits.max_tarballs)
             && min > max
         {
-            let (low, high) = (nearest(&keys::MIN_TARBALLS, from), nearest(&keys::MAX_TARBALLS, from));
+            let (low, high) = (suggest(&keys::MIN_TARBALLS, from), suggest(&keys::MAX_TARBALLS, from));
             // The nearer of the two is the one that was set against the other.
             let nearer = [low, high].into_iter().flatten().min_by_key(|(distance, _)| *distance);
             if let Some((_, setting)) = nearer {
                 let text = format!(
                     "`min_tarballs` {min} is more than `max_tarballs` {max}; raise the one or lower the other"
                 );
-                reader.findings.fault(&setting.spot, text);
+                reader.diagnostics.fault(&setting.location, text);
             }
         }
         limits
@@ -68,7 +68,7 @@ impl Limited<'_> {
 }
 
 /// The setting in force for a key, and how far away it stands.
-fn nearest<'a, T>(key: &Key<T>, from: &[Option<&'a Section>]) -> Option<(usize, &'a Setting)> {
+fn suggest<'a, T>(key: &Key<T>, from: &[Option<&'a Section>]) -> Option<(usize, &'a Setting)> {
     from.iter()
         .enumerate()
         .find_map(|(distance, section)| Some((distance, section.as_ref()?.get(key.known.name)?)))

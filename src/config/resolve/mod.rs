@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::diagnostic::Diagnostics;
 use super::expand::{Env, Names};
-use super::finding::Findings;
+use super::hub_list::{HubList, Listed};
 use super::keys::{self, OBSOLETE};
-use super::roster::{Listed, Roster};
+use super::node_address::NodeAddress;
 use super::sections::{Section, Sections};
-use super::tag::Tag;
 use super::value;
 use crate::inventory::{Connection, Hub, Inventory, Repo, Target};
 use limits::Limited;
@@ -26,32 +26,32 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Every hub that has a section, with its nodes.
 pub(super) fn inventory(
-    roster: &Roster,
+    hub_list: &HubList,
     sections: &Sections,
     env: Env<'_>,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Inventory {
-    let mut reader = Reader::new(env, findings);
+    let mut reader = Reader::new(env, diagnostics);
     let mut hubs = BTreeMap::new();
-    for (name, listed) in &roster.hubs {
+    for (name, listed) in &hub_list.hubs {
         match sections.hub(name) {
             Some(section) => {
                 hubs.insert(name.clone(), hub(name, listed, section, sections, &mut reader));
             }
             // Its section may be one that could not be read.
-            None if reader.findings.incomplete => {}
-            None => reader.findings.warn(
-                &listed.spot,
+            None if reader.diagnostics.incomplete => {}
+            None => reader.diagnostics.warn(
+                &listed.location,
                 format!(
                     "has no section and is not monitored; add [{name}] with its `srvnode`, or remove the line"
                 ),
             ),
         }
     }
-    if let (Some(spot), true) = (&roster.spot, hubs.is_empty()) {
+    if let (Some(location), true) = (&hub_list.location, hubs.is_empty()) {
         reader
-            .findings
-            .absent(spot, "no hub has a section, so nothing is monitored; add one with a `srvnode`");
+            .diagnostics
+            .absent(location, "no hub has a section, so nothing is monitored; add one with a `srvnode`");
     }
     repos::judge_sections(&hubs, sections, &mut reader);
     reader.check_unread(sections);
@@ -61,10 +61,10 @@ pub(super) fn inventory(
 fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, reader: &mut Reader<'_>) -> Hub {
     let hub_only = Names { hub: Some(name), ..Names::default() };
     let from = [Some(section)];
-    let damaged = section.headers().any(|header| reader.findings.is_damaged(header));
+    let damaged = section.headers().any(|header| reader.diagnostics.is_damaged(header));
     if section.get(keys::SRVNODE.known.name).is_none() && !damaged {
-        reader.findings.absent(
-            &section.spot.lacking(keys::SRVNODE.known.name),
+        reader.diagnostics.absent(
+            &section.location.lacking(keys::SRVNODE.known.name),
             "missing; give the hub's host name as it stands in the paths on its nodes",
         );
     }
@@ -79,12 +79,12 @@ fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, read
     let report_url = reader.get(&keys::REPORTURL, &from, &names);
     let message = reader.get(&keys::MESSAGE, &from, &names);
     let targets = listed
-        .tags
+        .addresses
         .iter()
-        .map(|tag| {
-            let names = Names { node: Some(&tag.label), ..names };
-            let target = target(name, &srvnode, tag, &names, expected.clone(), sections, reader);
-            (tag.label.clone(), Arc::new(target))
+        .map(|address| {
+            let names = Names { node: Some(&address.label), ..names };
+            let target = target(name, &srvnode, address, &names, expected.clone(), sections, reader);
+            (address.label.clone(), Arc::new(target))
         })
         .collect();
     Hub { name: name.to_owned(), email, report_url, message, targets, srvnode }
@@ -93,10 +93,10 @@ fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, read
 fn obsolete(section: &Section, reader: &mut Reader<'_>) {
     let used: Vec<&str> = OBSOLETE.into_iter().filter(|key| section.get(key).is_some()).collect();
     if !used.is_empty() {
-        let spot = section.get(used[0]).map_or(&section.spot, |setting| &setting.spot);
+        let location = section.get(used[0]).map_or(&section.location, |setting| &setting.location);
         let text = "no longer used, Prometheus keeps the history; remove";
         let it = if used.len() == 1 { "it" } else { "them" };
-        reader.findings.warn(&spot.lacking(&used.join(", ")), format!("{text} {it}"));
+        reader.diagnostics.warn(&location.lacking(&used.join(", ")), format!("{text} {it}"));
     }
 }
 
@@ -109,37 +109,39 @@ fn warn_of_repetition<'a>(
     let mut seen = BTreeSet::new();
     let twice = words.find(|word| !seen.insert(*word));
     if let (Some(twice), Some(setting)) = (twice, section.get(key)) {
-        reader.findings.warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice)));
+        reader
+            .diagnostics
+            .warn(&setting.location, format!("{} is listed twice; remove one", value::quoted(twice)));
     }
 }
 
 fn target(
     hub: &str,
     srvnode: &str,
-    tag: &Tag,
+    address: &NodeAddress,
     names: &Names<'_>,
     expected: Option<BTreeSet<Repo>>,
     sections: &Sections,
     reader: &mut Reader<'_>,
 ) -> Target {
     let of_hub = sections.hub(hub);
-    let of_node = sections.node(&tag.label);
+    let of_node = sections.node(&address.label);
     let env = sections.env();
     let node_first = [of_node, env];
 
-    let connection = connection(tag, names, of_node, env, reader);
+    let connection = connection(address, names, of_node, env, reader);
     let scm_fold =
         reader.get(&keys::SCM_FOLD, &[of_node, of_hub, env], names).unwrap_or_else(|| "$SCM_FOLD".to_owned());
     let probe_timeout = reader.get(&keys::PROBE_TIMEOUT, &node_first, names).unwrap_or(PROBE_TIMEOUT);
     let timeout = node_first.into_iter().flatten().find_map(|section| section.get(keys::TIMEOUT.known.name));
     if let Some(setting) = timeout.filter(|_| connection.timeout > probe_timeout) {
         let text = "longer than `probe_timeout`, which ends the probe first; lower it or raise that";
-        reader.findings.warn(&setting.spot, text);
+        reader.diagnostics.warn(&setting.location, text);
     }
     let limited = Limited { hub, names, sections, outer: [of_node, of_hub, env] };
     Target {
         hub: hub.to_owned(),
-        node: tag.label.clone(),
+        node: address.label.clone(),
         connection,
         root: format!("{scm_fold}/backup/{srvnode}"),
         timezone: reader.get(&keys::TIMEZONE, &[of_hub, of_node, env], names),
@@ -152,30 +154,30 @@ fn target(
 }
 
 fn connection(
-    tag: &Tag,
+    address: &NodeAddress,
     names: &Names<'_>,
     of_node: Option<&Section>,
     env: Option<&Section>,
     reader: &mut Reader<'_>,
 ) -> Connection {
     let from = [of_node, env];
-    // What stands in the tag wins over defaults; against the node's own section it is a contradiction.
+    // What stands in `[HUB]` wins over defaults; against the node's own section it is a contradiction.
     let user = reader.get(&keys::USER, &[of_node], names);
     let port = reader.get(&keys::PORT, &[of_node], names);
-    if let (Some(inline), Some(own)) = (&tag.user, &user)
+    if let (Some(inline), Some(own)) = (&address.user, &user)
         && inline != own
     {
-        contradiction(of_node, keys::USER.known.name, tag, reader);
+        contradiction(of_node, keys::USER.known.name, address, reader);
     }
-    if let (Some(inline), Some(own)) = (tag.port, port)
+    if let (Some(inline), Some(own)) = (address.port, port)
         && inline != own
     {
-        contradiction(of_node, keys::PORT.known.name, tag, reader);
+        contradiction(of_node, keys::PORT.known.name, address, reader);
     }
     Connection {
-        host: reader.get(&keys::HOST, &from, names).unwrap_or_else(|| tag.label.clone()),
-        user: tag.user.clone().or(user).or_else(|| reader.get(&keys::USER, &[env], names)),
-        port: tag.port.or(port).or_else(|| reader.get(&keys::PORT, &[env], names)),
+        host: reader.get(&keys::HOST, &from, names).unwrap_or_else(|| address.label.clone()),
+        user: address.user.clone().or(user).or_else(|| reader.get(&keys::USER, &[env], names)),
+        port: address.port.or(port).or_else(|| reader.get(&keys::PORT, &[env], names)),
         key_filename: reader.get(&keys::KEY_FILENAME, &from, names),
         gateway: reader.get(&keys::GATEWAY, &from, names),
         shell: reader.get(&keys::SHELL, &from, names).unwrap_or_else(|| "sh".to_owned()),
@@ -187,9 +189,9 @@ fn connection(
     }
 }
 
-fn contradiction(section: Option<&Section>, key: &str, tag: &Tag, reader: &mut Reader<'_>) {
+fn contradiction(section: Option<&Section>, key: &str, address: &NodeAddress, reader: &mut Reader<'_>) {
     if let Some(setting) = section.and_then(|section| section.get(key)) {
-        let (here, there) = (value::quoted(&setting.value), value::quoted(&tag.text));
-        reader.findings.fault(&setting.spot, format!("{here} here, but [HUB] has {there}; keep one"));
+        let (here, there) = (value::quoted(&setting.value), value::quoted(&address.text));
+        reader.diagnostics.fault(&setting.location, format!("{here} here, but [HUB] has {there}; keep one"));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::diagnostic::Diagnostics;
 use crate::config::expand::{Env, Names, expand};
-use crate::config::finding::Findings;
 use crate::config::ini::Setting;
 use crate::config::keys::{self, Key, Known};
 use crate::config::sections::{Section, Sections, Subject};
@@ -12,25 +12,25 @@ use crate::config::value;
 /// Reads settings and notes what is wrong with them.
 pub(super) struct Reader<'a> {
     env: Env<'a>,
-    pub(super) findings: &'a mut Findings,
+    pub(super) diagnostics: &'a mut Diagnostics,
     /// The settings that have been looked at, by file and line.
     read: BTreeSet<(usize, usize)>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(env: Env<'a>, findings: &'a mut Findings) -> Self {
-        Self { env, findings, read: BTreeSet::new() }
+    pub(super) fn new(env: Env<'a>, diagnostics: &'a mut Diagnostics) -> Self {
+        Self { env, diagnostics, read: BTreeSet::new() }
     }
 
     /// The value from the first of these sections that has the key; `None` where none has it or, which is then
     /// a fault, its value is bad.
     pub(super) fn get<T>(&mut self, key: &Key<T>, from: &[Option<&Section>], names: &Names<'_>) -> Option<T> {
         let setting = from.iter().flatten().find_map(|section| section.get(key.known.name))?;
-        self.read.insert((setting.spot.position, setting.spot.line));
+        self.read.insert((setting.location.position, setting.location.line));
         match expanded(setting, &key.known, names, self.env).and_then(|text| (key.read)(text.trim())) {
             Ok(value) => Some(value),
             Err(wrong) => {
-                self.findings.fault(&setting.spot, setting.explained(wrong));
+                self.diagnostics.fault(&setting.location, setting.explained(wrong));
                 None
             }
         }
@@ -51,13 +51,13 @@ impl<'a> Reader<'a> {
                 node: Some(node.map_or("node", String::as_str)),
             };
             for setting in &section.settings {
-                if self.read.contains(&(setting.spot.position, setting.spot.line)) {
+                if self.read.contains(&(setting.location.position, setting.location.line)) {
                     continue;
                 }
                 let Some(key) = keys::known(subject.kind(), &setting.key) else { continue };
                 let checked = expanded(setting, key, &names, self.env);
                 if let Err(wrong) = checked.and_then(|text| (key.check)(text.trim())) {
-                    self.findings.fault(&setting.spot, setting.explained(wrong));
+                    self.diagnostics.fault(&setting.location, setting.explained(wrong));
                 }
             }
         }

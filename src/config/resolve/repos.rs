@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reader::Reader;
 use crate::config::keys;
-use crate::config::nearest::nearest;
 use crate::config::sections::Sections;
+use crate::config::suggest::suggest;
 use crate::config::value;
 use crate::inventory::{Hub, Repo};
 
@@ -15,7 +15,7 @@ pub(super) fn judge_sections(hubs: &BTreeMap<String, Hub>, sections: &Sections, 
         if let Some(name) = only.filter(|name| !hubs.contains_key(*name)) {
             let text =
                 format!("hub `{name}` is not monitored, so this limits nothing; add a section for the hub");
-            reader.findings.warn(&section.spot, text);
+            reader.diagnostics.warn(&section.location, text);
             continue;
         }
         let concerned = hubs.values().filter(|hub| only.is_none_or(|name| name == hub.name));
@@ -31,11 +31,11 @@ pub(super) fn judge_sections(hubs: &BTreeMap<String, Hub>, sections: &Sections, 
             Some(name) => format!("hub `{name}` does not select {}", value::quoted(repo)),
             None => format!("no hub selects {}", value::quoted(repo)),
         };
-        let text = match nearest(repo, selected.iter().map(|repo| repo.as_str())) {
+        let text = match suggest(repo, selected.iter().map(|repo| repo.as_str())) {
             Some(meant) => format!("{what}; did you mean `{meant}`?"),
             None => format!("{what}; add it to a `select` or remove the section"),
         };
-        reader.findings.fault(&section.spot, text);
+        reader.diagnostics.fault(&section.location, text);
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use super::nearest::nearest;
+use super::suggest::suggest;
 use crate::inventory::{HostKeyChecking, Repo};
 use crate::text::is_hidden;
 
@@ -74,7 +74,7 @@ pub(super) fn timezone(text: &str) -> Read<TimeZone> {
         let known: Vec<String> = database.available().map(|name| name.as_str().to_owned()).collect();
         // An abbreviation or an offset is no misspelling, and its neighbours are hours away: `CST` is not `CET`.
         let misspelt = text.len() > 5 && !text.contains(|c: char| c.is_ascii_digit());
-        match nearest(text, known.iter().map(String::as_str)).filter(|_| misspelt) {
+        match suggest(text, known.iter().map(String::as_str)).filter(|_| misspelt) {
             Some(meant) => format!("{} is not a time zone; did you mean `{meant}`?", quoted(text)),
             None => format!("{} is not a time zone; write an IANA name like Asia/Shanghai", quoted(text)),
         }

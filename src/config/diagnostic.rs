@@ -8,7 +8,7 @@ use crate::text::Escaped;
 
 /// Where something stands: as much of file, line, section and key as there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(super) struct Location {
     pub(super) file: PathBuf,
     /// The file's position among the files.
     pub(super) position: usize,
@@ -18,7 +18,7 @@ pub(super) struct Spot {
     key: Option<String>,
 }
 
-impl Spot {
+impl Location {
     /// A whole file, by its path and its position among the files.
     pub(super) fn file(path: &Path, position: usize) -> Self {
         Self { file: path.to_owned(), position, line: 0, section: None, key: None }
@@ -47,14 +47,14 @@ impl Spot {
 
 /// One fault or warning. It prints as `FILE:LINE: [SECTION] KEY: what is wrong; what to do`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    spot: Spot,
+pub struct Diagnostic {
+    location: Location,
     text: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Spot { file, line, section, key, .. } = &self.spot;
+        let Location { file, line, section, key, .. } = &self.location;
         write!(f, "{}", file.display())?;
         if *line > 0 {
             write!(f, ":{line}")?;
@@ -71,24 +71,24 @@ impl fmt::Display for Finding {
 /// Why a configuration cannot be used: at least one fault, and the warnings found on the way.
 /// It prints one fault a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults {
-    faults: Vec<Finding>,
-    warnings: Vec<Finding>,
+pub struct ConfigErrors {
+    faults: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
 }
 
-impl Faults {
+impl ConfigErrors {
     /// The faults, never none, in the order of the files.
-    pub fn faults(&self) -> &[Finding] {
+    pub fn faults(&self) -> &[Diagnostic] {
         &self.faults
     }
 
     /// What else was noticed, in the order of the files.
-    pub fn warnings(&self) -> &[Finding] {
+    pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, fault) in self.faults.iter().enumerate() {
             let separator = if position == 0 { "" } else { "\n" };
@@ -98,47 +98,47 @@ impl fmt::Display for Faults {
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for ConfigErrors {}
 
 /// What has been found so far.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
-    faults: Vec<Finding>,
-    warnings: Vec<Finding>,
+pub(super) struct Diagnostics {
+    faults: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
     /// Part of what was written could not be read: that something is absent cannot be said any more.
     pub(super) incomplete: bool,
     /// Headers of sections of which a setting could not be read.
     damaged: BTreeSet<String>,
     /// What the faults of a file come from, should it have any.
-    suspects: Vec<Finding>,
+    suspects: Vec<Diagnostic>,
 }
 
-impl Findings {
-    pub(super) fn fault(&mut self, spot: &Spot, text: impl Into<String>) {
-        self.faults.push(Finding { spot: spot.clone(), text: text.into() });
+impl Diagnostics {
+    pub(super) fn fault(&mut self, location: &Location, text: impl Into<String>) {
+        self.faults.push(Diagnostic { location: location.clone(), text: text.into() });
     }
 
-    pub(super) fn warn(&mut self, spot: &Spot, text: impl Into<String>) {
-        self.warnings.push(Finding { spot: spot.clone(), text: text.into() });
+    pub(super) fn warn(&mut self, location: &Location, text: impl Into<String>) {
+        self.warnings.push(Diagnostic { location: location.clone(), text: text.into() });
     }
 
     /// A fault that hides part of what was written.
-    pub(super) fn broken(&mut self, spot: &Spot, text: impl Into<String>) {
+    pub(super) fn broken(&mut self, location: &Location, text: impl Into<String>) {
         self.incomplete = true;
-        self.fault(spot, text);
+        self.fault(location, text);
     }
 
     /// A fault that hides a setting of the section with this header; one of `[HUB]` hides names.
-    pub(super) fn damaged(&mut self, spot: &Spot, header: String, text: impl Into<String>) {
+    pub(super) fn damaged(&mut self, location: &Location, header: String, text: impl Into<String>) {
         self.incomplete |= header == "HUB";
         self.damaged.insert(header);
-        self.fault(spot, text);
+        self.fault(location, text);
     }
 
     /// What is wrong with a file as a whole if anything is wrong in it; that is then its only fault.
-    pub(super) fn suspect(&mut self, spot: &Spot, text: impl Into<String>) {
-        self.incomplete |= self.faults.iter().any(|fault| fault.spot.position == spot.position);
-        self.suspects.push(Finding { spot: spot.clone(), text: text.into() });
+    pub(super) fn suspect(&mut self, location: &Location, text: impl Into<String>) {
+        self.incomplete |= self.faults.iter().any(|fault| fault.location.position == location.position);
+        self.suspects.push(Diagnostic { location: location.clone(), text: text.into() });
     }
 
     /// Whether a setting of a section with this header could not be read.
@@ -147,29 +147,29 @@ impl Findings {
     }
 
     /// A fault by absence, which is no fault where part of the text could not be read.
-    pub(super) fn absent(&mut self, spot: &Spot, text: impl Into<String>) {
+    pub(super) fn absent(&mut self, location: &Location, text: impl Into<String>) {
         if !self.incomplete {
-            self.fault(spot, text);
+            self.fault(location, text);
         }
     }
 
     /// The warnings, if there is no fault.
-    pub(super) fn finish(mut self) -> Result<Vec<Finding>, Faults> {
+    pub(super) fn finish(mut self) -> Result<Vec<Diagnostic>, ConfigErrors> {
         for suspect in self.suspects {
             let others = self.faults.len();
-            self.faults.retain(|fault| fault.spot.position != suspect.spot.position);
+            self.faults.retain(|fault| fault.location.position != suspect.location.position);
             if self.faults.len() < others {
                 self.faults.push(suspect);
             }
         }
-        for findings in [&mut self.faults, &mut self.warnings] {
-            findings.sort_by_key(|finding| (finding.spot.position, finding.spot.line));
+        for diagnostics in [&mut self.faults, &mut self.warnings] {
+            diagnostics.sort_by_key(|diagnostic| (diagnostic.location.position, diagnostic.location.line));
             // A setting in [ENV] is read once for every node.
             let mut seen = Vec::new();
-            findings.retain(|finding| {
-                let new = !seen.contains(finding);
+            diagnostics.retain(|diagnostic| {
+                let new = !seen.contains(diagnostic);
                 if new {
-                    seen.push(finding.clone());
+                    seen.push(diagnostic.clone());
                 }
                 new
             });
@@ -177,7 +177,7 @@ impl Findings {
         if self.faults.is_empty() {
             Ok(self.warnings)
         } else {
-            Err(Faults { faults: self.faults, warnings: self.warnings })
+            Err(ConfigErrors { faults: self.faults, warnings: self.warnings })
         }
     }
 }

@@ -1,21 +1,21 @@
-//! The node tags of `[HUB]`: `SDU`, `Z9:229`, `user@host:port`.
+//! The nodes of `[HUB]`, as they are written there: `SDU`, `Z9:229`, `user@host:port`.
 
 use super::value;
 
 /// A node as it is named for a hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tag {
+pub(super) struct NodeAddress {
     /// As it is written.
     pub(super) text: String,
     /// The host part, which is also what ssh is told to connect to unless a section gives a `host`.
     pub(super) label: String,
-    /// Login name, where the tag gives one.
+    /// Login name, where the address gives one.
     pub(super) user: Option<String>,
-    /// Port, where the tag gives one.
+    /// Port, where the address gives one.
     pub(super) port: Option<u16>,
 }
 
-impl Tag {
+impl NodeAddress {
     /// Reads `[user@]host[:port]`; an IPv6 address stands in brackets.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.contains([',', ';']) && text != ";" {
@@ -42,15 +42,15 @@ impl Tag {
                 None => (address, None),
             },
         };
-        let of_tag = |wrong: String| {
-            let tag = value::quoted(text);
-            if wrong.contains(&tag) { wrong } else { format!("in {tag}: {wrong}") }
+        let of_address = |wrong: String| {
+            let address = value::quoted(text);
+            if wrong.contains(&address) { wrong } else { format!("in {address}: {wrong}") }
         };
         Ok(Self {
             text: text.to_owned(),
-            label: value::host(host).map_err(of_tag)?,
-            user: user.map(value::user).transpose().map_err(of_tag)?,
-            port: port.map(value::port).transpose().map_err(of_tag)?,
+            label: value::host(host).map_err(of_address)?,
+            user: user.map(value::user).transpose().map_err(of_address)?,
+            port: port.map(value::port).transpose().map_err(of_address)?,
         })
     }
 }
@@ -62,8 +62,8 @@ mod tests {
     use super::*;
 
     fn parts(text: &str) -> (String, Option<String>, Option<u16>) {
-        let tag = Tag::parse(text).unwrap();
-        (tag.label, tag.user, tag.port)
+        let address = NodeAddress::parse(text).unwrap();
+        (address.label, address.user, address.port)
     }
 
     #[test]
@@ -80,10 +80,10 @@ mod tests {
         for text in
             ["-oProxyCommand=x", "-l@b", "a@-b", "@b", "a@", "b:", "b:0", "b:65536", "b:+22", "a;b", "$(x)"]
         {
-            assert!(Tag::parse(text).is_err(), "{text}");
+            assert!(NodeAddress::parse(text).is_err(), "{text}");
         }
         for text in ["::1", "[::1", "[::1]22", "a@b@c", "[]", "[x]", "=", "a%b"] {
-            assert!(Tag::parse(text).is_err(), "{text}");
+            assert!(NodeAddress::parse(text).is_err(), "{text}");
         }
     }
 }
