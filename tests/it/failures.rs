@@ -8,16 +8,16 @@ use testbed::sshd::Options;
 use testbed::{Node as _, Sshd, poll, tool};
 
 use crate::world::{
-    Beside, PATIENT, World, assert_bad, assert_failed, assert_healthy, assert_kept, assert_logged, by_hand,
-    program, sample,
+    HealthyAndBroken, PATIENT, World, assert_bad, assert_failed, assert_healthy, assert_kept, assert_logged,
+    program, run_cli, sample,
 };
 
 #[test]
 fn refused_node_says_to_see_whether_it_is_up() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let nobody = Refusing::start().unwrap();
-    beside.world.know("BAD", &nobody);
-    let exporter = beside.serve("");
+    nodes.world.know("BAD", &nobody);
+    let exporter = nodes.serve("");
     let metrics = assert_bad(
         &exporter,
         "connect",
@@ -31,7 +31,7 @@ fn refused_node_says_to_see_whether_it_is_up() {
 
 #[test]
 fn node_that_goes_away_keeps_its_last_report_and_comes_back() {
-    let (_beside, bad, exporter, before) = Beside::seen_well();
+    let (_beside, bad, exporter, before) = HealthyAndBroken::seen_well();
     bad.stop().unwrap();
     bad.kill_connections().unwrap();
     let after = assert_bad(&exporter, "connect", &["Connection refused"]);
@@ -43,16 +43,16 @@ fn node_that_goes_away_keeps_its_last_report_and_comes_back() {
 
 #[test]
 fn black_holed_node_runs_into_the_connect_limit() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let hole = BlackHole::start().unwrap();
-    beside.world.know("BAD", &hole);
-    let exporter = beside.serve("timeout = 1");
+    nodes.world.know("BAD", &hole);
+    let exporter = nodes.serve("timeout = 1");
     assert_bad(&exporter, "timeout", &["raise `timeout` (to connect)", "[node BAD]"]);
 }
 
 #[test]
 fn servers_broken_before_the_login_fail_each_for_its_reason() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let faults = [
         (Fault::Closes, "connect", "kex_exchange_identification"),
         (Fault::SilentBeforeBanner, "timeout", "raise `timeout` (to connect)"),
@@ -63,13 +63,13 @@ fn servers_broken_before_the_login_fail_each_for_its_reason() {
     let names: Vec<String> = (0..faults.len()).map(|number| format!("B{number}")).collect();
     let servers: Vec<Broken> = faults.iter().map(|(fault, ..)| Broken::start(*fault).unwrap()).collect();
     for ((name, server), (_, reason, _)) in names.iter().zip(&servers).zip(&faults) {
-        beside.world.know(name, server);
+        nodes.world.know(name, server);
         // Where the limit is not what is waited for, there is time for every try.
         let timeout = if *reason == "timeout" { 1 } else { 30 };
-        beside.world.sections(&format!("[node {name}]\ntimeout = {timeout}"));
+        nodes.world.sections(&format!("[node {name}]\ntimeout = {timeout}"));
     }
-    let config = beside.world.write(&format!("A = {} GOOD", names.join(" ")), PATIENT);
-    let exporter = beside.world.serve(&config);
+    let config = nodes.world.write(&format!("A = {} GOOD", names.join(" ")), PATIENT);
+    let exporter = nodes.world.serve(&config);
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     for ((_, reason, words), name) in faults.iter().zip(&names) {
@@ -87,7 +87,7 @@ fn words_of_a_server_that_proved_nothing_choose_no_reason() {
     const DENIED: &str = "root@127.0.0.1: Permission denied (publickey).";
     const CHANGED: &str =
         "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nOffending ED25519 key in /x:1";
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let faults = [
         Fault::Disconnects(DENIED),
         Fault::Disconnects("bye\r\nroot@127.0.0.1: Permission denied (publickey).\r\n"),
@@ -105,14 +105,14 @@ fn words_of_a_server_that_proved_nothing_choose_no_reason() {
     let names: Vec<String> = (0..faults.len()).map(|number| format!("B{number}")).collect();
     let servers: Vec<Broken> = faults.iter().map(|fault| Broken::start(*fault).unwrap()).collect();
     for (name, server) in names.iter().zip(&servers) {
-        beside.world.know(name, server);
+        nodes.world.know(name, server);
         // Nor do they in the place of a jump host, whose ssh says more.
         let behind = Refusing::start().unwrap();
-        beside.world.client.add_behind(name, &format!("J{name}"), &behind).unwrap();
+        nodes.world.client.add_behind(name, &format!("J{name}"), &behind).unwrap();
     }
     let (direct, behind) = (names.join(" "), names.join(" J"));
-    let config = beside.world.write(&format!("A = {direct} J{behind} GOOD"), PATIENT);
-    let exporter = beside.world.serve(&config);
+    let config = nodes.world.write(&format!("A = {direct} J{behind} GOOD"), PATIENT);
+    let exporter = nodes.world.serve(&config);
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     for name in &names {
@@ -140,20 +140,20 @@ fn words_of_a_server_that_proved_nothing_choose_no_reason() {
 
 #[test]
 fn login_that_the_probe_has_no_time_for_names_the_limit_that_ended_it() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let silent = Broken::start(Fault::SilentAfterBanner).unwrap();
-    beside.world.know("BAD", &silent);
-    let exporter = beside.serve("timeout = 30\nprobe_timeout = 1");
+    nodes.world.know("BAD", &silent);
+    let exporter = nodes.serve("timeout = 30\nprobe_timeout = 1");
     assert_bad(&exporter, "timeout", &["no login within the 1.0 s left of `probe_timeout`"]);
 }
 
 #[test]
 fn unknown_host_key_says_how_to_make_it_known() {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let bad = beside.world.sshd_with("BAD", login);
-    beside.world.client.forget_host_key("BAD").unwrap();
-    let exporter = beside.serve("");
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login();
+    let bad = nodes.world.sshd_with("BAD", login);
+    nodes.world.client.forget_host_key("BAD").unwrap();
+    let exporter = nodes.serve("");
     assert_bad(
         &exporter,
         "host_key",
@@ -164,7 +164,7 @@ fn unknown_host_key_says_how_to_make_it_known() {
 
 #[test]
 fn changed_host_key_is_refused_and_the_last_report_stays() {
-    let (_beside, bad, exporter, before) = Beside::seen_well();
+    let (_beside, bad, exporter, before) = HealthyAndBroken::seen_well();
     bad.replace_host_key().unwrap();
     bad.kill_connections().unwrap();
     let after = assert_bad(
@@ -178,13 +178,13 @@ fn changed_host_key_is_refused_and_the_last_report_stays() {
 
 #[test]
 fn accept_new_takes_an_unknown_key_but_no_changed_one() {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let bad = beside.world.sshd_with("BAD", login);
-    beside.world.client.forget_host_key("BAD").unwrap();
-    let exporter = beside.serve("host_key_checking = accept-new");
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login();
+    let bad = nodes.world.sshd_with("BAD", login);
+    nodes.world.client.forget_host_key("BAD").unwrap();
+    let exporter = nodes.serve("host_key_checking = accept-new");
     assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
-    let known = fs::read_to_string(beside.world.client.known_hosts()).unwrap();
+    let known = fs::read_to_string(nodes.world.client.known_hosts()).unwrap();
     assert!(known.contains(&format!("[127.0.0.1]:{}", bad.address().port())), "{known}");
 
     bad.replace_host_key().unwrap();
@@ -195,12 +195,12 @@ fn accept_new_takes_an_unknown_key_but_no_changed_one() {
 
 #[test]
 fn node_that_denies_the_key_is_left_alone_for_a_while() {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let bad = Options::new(&beside.world.client, login).authorized_keys("").start().unwrap();
-    beside.world.know("BAD", &bad);
-    let config = beside.write("");
-    let exporter = beside.world.serve(&config);
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login();
+    let bad = Options::new(&nodes.world.client, login).authorized_keys("").start().unwrap();
+    nodes.world.know("BAD", &bad);
+    let config = nodes.write("");
+    let exporter = nodes.world.serve(&config);
     assert_bad(
         &exporter,
         "auth",
@@ -214,20 +214,20 @@ fn node_that_denies_the_key_is_left_alone_for_a_while() {
     }
     assert_eq!(bad.connections(), 1);
     // A person who has just put the key there does not want to wait.
-    assert_eq!(by_hand(&config, &["probe", "A", "BAD"]).status.code(), Some(3));
+    assert_eq!(run_cli(&config, &["probe", "A", "BAD"]).status.code(), Some(3));
     assert_eq!(bad.connections(), 2);
 }
 
 #[test]
 fn jump_host_that_denies_the_key_is_named() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let gateway =
-        Options::new(&beside.world.client, testbed::Login::default()).authorized_keys("").start().unwrap();
-    beside.world.know("GW", &gateway);
-    let behind = Sshd::start(&beside.world.client, beside.login()).unwrap();
-    beside.world.client.add_behind("GW", "BAD", &behind).unwrap();
-    let exporter = beside.serve("");
-    let user = beside.world.client.user().to_owned();
+        Options::new(&nodes.world.client, testbed::Login::default()).authorized_keys("").start().unwrap();
+    nodes.world.know("GW", &gateway);
+    let behind = Sshd::start(&nodes.world.client, nodes.login()).unwrap();
+    nodes.world.client.add_behind("GW", "BAD", &behind).unwrap();
+    let exporter = nodes.serve("");
+    let user = nodes.world.client.user().to_owned();
     assert_bad(
         &exporter,
         "auth",
@@ -243,17 +243,17 @@ fn jump_host_that_denies_the_key_is_named() {
 
 #[test]
 fn failure_behind_or_before_a_jump_host_shows_its_own_reason() {
-    let mut beside = Beside::new();
-    let gateway = beside.world.sshd_with("GW", testbed::Login::default());
+    let mut nodes = HealthyAndBroken::new();
+    let gateway = nodes.world.sshd_with("GW", testbed::Login::default());
     let nobody = Refusing::start().unwrap();
-    beside.world.know("GONE", &nobody);
-    let behind = Sshd::start(&beside.world.client, beside.login()).unwrap();
-    beside.world.client.add_behind("GONE", "B0", &behind).unwrap();
-    beside.world.client.add_behind("GW", "B1", &nobody).unwrap();
-    beside.world.client.add_behind("GW", "B2", &behind).unwrap();
-    beside.world.client.set("B2", "HostName", "behind.invalid").unwrap();
-    let config = beside.world.write("A = B0 B1 B2 GOOD", PATIENT);
-    let exporter = beside.world.serve(&config);
+    nodes.world.know("GONE", &nobody);
+    let behind = Sshd::start(&nodes.world.client, nodes.login()).unwrap();
+    nodes.world.client.add_behind("GONE", "B0", &behind).unwrap();
+    nodes.world.client.add_behind("GW", "B1", &nobody).unwrap();
+    nodes.world.client.add_behind("GW", "B2", &behind).unwrap();
+    nodes.world.client.set("B2", "HostName", "behind.invalid").unwrap();
+    let config = nodes.world.write("A = B0 B1 B2 GOOD", PATIENT);
+    let exporter = nodes.world.serve(&config);
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     for (node, reason, words) in [
@@ -274,36 +274,36 @@ fn failure_behind_or_before_a_jump_host_shows_its_own_reason() {
 
 #[test]
 fn broken_ssh_configuration_names_its_line() {
-    let mut beside = Beside::new();
-    let broken = beside.world.dir.path().join("ssh_config");
+    let mut nodes = HealthyAndBroken::new();
+    let broken = nodes.world.dir.path().join("ssh_config");
     fs::write(&broken, "Host BAD\n    Hostnam 127.0.0.1\n").unwrap();
-    let exporter = beside.serve(&format!("ssh_config = {}", broken.display()));
+    let exporter = nodes.serve(&format!("ssh_config = {}", broken.display()));
     assert_bad(&exporter, "internal", &["ssh_config: line 2: Bad configuration option: hostnam"]);
 }
 
 #[test]
 fn failure_of_one_hub_on_a_node_is_not_the_others() {
-    let mut beside = Beside::new();
-    beside.world.hub("B", "nowhere");
-    let config = beside.world.write("A = GOOD\nB = GOOD", PATIENT);
-    let exporter = beside.world.serve(&config);
+    let mut nodes = HealthyAndBroken::new();
+    nodes.world.hub("B", "nowhere");
+    let config = nodes.world.write("A = GOOD\nB = GOOD", PATIENT);
+    let exporter = nodes.world.serve(&config);
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     assert_failed(&metrics, "B", "GOOD", "root_missing");
     assert_logged(&exporter, "GOOD", "root_missing", &["see whether $SCM_FOLD/backup/nowhere is there"]);
-    assert_eq!(beside.good.logins(), 1);
+    assert_eq!(nodes.good.logins(), 1);
 }
 
 #[test]
 fn node_at_its_limit_of_logins_is_tried_again() {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let bad = Options::new(&beside.world.client, login).set("MaxStartups", "1:100:1").start().unwrap();
-    beside.world.know("BAD", &bad);
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login();
+    let bad = Options::new(&nodes.world.client, login).set("MaxStartups", "1:100:1").start().unwrap();
+    nodes.world.know("BAD", &bad);
     // Somebody else is at the door; the second try comes when he has gone.
     let stranger = TcpStream::connect(bad.address()).unwrap();
     poll::until("sshd knows the stranger", || Ok((bad.connections() == 1).then_some(()))).unwrap();
-    let (tries, gone) = (beside.world.dir.path().join("tries"), beside.world.dir.path().join("gone"));
+    let (tries, gone) = (nodes.world.dir.path().join("tries"), nodes.world.dir.path().join("gone"));
     let relay = format!(
         "sh -c 'if [ -e {tries} ]; then while [ ! -e {gone} ]; do sleep 0.02; done; fi; : > {tries}; exec {busybox} nc {ip} {port}'",
         tries = tries.display(),
@@ -312,8 +312,8 @@ fn node_at_its_limit_of_logins_is_tried_again() {
         ip = bad.address().ip(),
         port = bad.address().port(),
     );
-    beside.world.client.set("BAD", "ProxyCommand", &relay).unwrap();
-    let exporter = beside.serve("");
+    nodes.world.client.set("BAD", "ProxyCommand", &relay).unwrap();
+    let exporter = nodes.serve("");
     let metrics = std::thread::scope(|scope| {
         let scrape = scope.spawn(|| exporter.text("/metrics").unwrap());
         poll::until("sshd drops a login", || Ok(bad.log().contains("MaxStartups").then_some(()))).unwrap();
@@ -348,10 +348,10 @@ fn node_that_allows_one_session_serves_two_hubs() {
 
 #[test]
 fn name_that_is_not_configured_is_404_and_nobody_is_contacted() {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let bad = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login();
+    let bad = nodes.world.sshd_with("BAD", login);
+    let exporter = nodes.serve("");
     let address = bad.address().to_string();
     for path in [
         "/probe?hub=B",
@@ -368,7 +368,7 @@ fn name_that_is_not_configured_is_404_and_nobody_is_contacted() {
     }
     assert_eq!(exporter.get("/probe").unwrap().status, 400);
     assert_eq!(exporter.ssh_processes(), []);
-    assert_eq!((bad.connections(), beside.good.connections()), (0, 0));
+    assert_eq!((bad.connections(), nodes.good.connections()), (0, 0));
 }
 
 #[test]
@@ -391,7 +391,7 @@ fn malformed_configuration_ends_the_start_with_every_fault() {
 
 #[test]
 fn configuration_that_is_not_there_ends_the_start() {
-    let output = by_hand("/nonexistent/config.ini".as_ref(), &[]);
+    let output = run_cli("/nonexistent/config.ini".as_ref(), &[]);
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("/nonexistent/config.ini"), "{text}");
@@ -399,8 +399,8 @@ fn configuration_that_is_not_there_ends_the_start() {
 
 #[test]
 fn missing_ssh_program_says_what_to_install() {
-    let mut beside = Beside::new();
-    let config = beside.write("");
+    let mut nodes = HealthyAndBroken::new();
+    let config = nodes.write("");
     let path = [("PATH", "/nonexistent")];
     let exporter = testbed::Exporter::start_with(program(), &[&config], &[] as &[&str], &path).unwrap();
     let metrics = exporter.text("/metrics").unwrap();

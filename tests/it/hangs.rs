@@ -7,7 +7,7 @@ use testbed::login::quote;
 use testbed::sshd::Options;
 use testbed::{Login, Sshd, tool};
 
-use crate::world::{Beside, PATIENT, World, assert_healthy, by_hand, sample, value};
+use crate::world::{HealthyAndBroken, PATIENT, World, assert_healthy, run_cli, sample, value};
 
 /// A directory for the front of a node's PATH, where this tool hangs.
 fn hanging(world: &World, name: &str) -> PathBuf {
@@ -25,11 +25,11 @@ fn with_path(login: Login, bin: &Path) -> Login {
 
 #[test]
 fn node_whose_df_hangs_loses_its_room_and_nothing_else() {
-    let mut beside = Beside::new();
-    let bin = hanging(&beside.world, "df");
-    let login = with_path(beside.login(), &bin);
-    let node = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
+    let mut nodes = HealthyAndBroken::new();
+    let bin = hanging(&nodes.world, "df");
+    let login = with_path(nodes.login(), &bin);
+    let node = nodes.world.sshd_with("BAD", login);
+    let exporter = nodes.serve("");
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "BAD");
     assert!(bin.join("started").exists());
@@ -42,16 +42,16 @@ fn node_whose_df_hangs_loses_its_room_and_nothing_else() {
 
 #[test]
 fn node_whose_df_tells_nonsense_loses_its_room_and_nothing_else() {
-    let mut beside = Beside::new();
-    let bin = beside.world.dir.path().join("bin");
+    let mut nodes = HealthyAndBroken::new();
+    let bin = nodes.world.dir.path().join("bin");
     fs::create_dir(&bin).unwrap();
     // 2^54 KiB.
     let text = "#!/bin/sh\necho 'Filesystem 1024-blocks Used Available Capacity Mounted on'\n\
         echo 'remote 18014398509481984 1 18014398509481983 1% /data'\n";
     tool::make(&bin.join("df"), text).unwrap();
-    let login = with_path(beside.login(), &bin);
-    let _node = beside.world.sshd_with("BAD", login);
-    let metrics = beside.serve("").text("/metrics").unwrap();
+    let login = with_path(nodes.login(), &bin);
+    let _node = nodes.world.sshd_with("BAD", login);
+    let metrics = nodes.serve("").text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "BAD");
     let room = sample(&metrics, "scm_backup_filesystem_avail_bytes{hub=\"A\",node=\"BAD\"}");
     assert_eq!(room, None);
@@ -93,7 +93,7 @@ fn nothing_of_a_probe_outlives_its_time_limit_on_the_node() {
 fn nothing_of_a_forced_command_outlives_its_time_limit_on_the_node() {
     let (world, bin, config) = world_of("awk");
     let public_key = world.client.key().with_extension("pub");
-    let line = by_hand(&config, &["authorized-key", "N1", "--public-key", &public_key.to_string_lossy()]);
+    let line = run_cli(&config, &["authorized-key", "N1", "--public-key", &public_key.to_string_lossy()]);
     let line = String::from_utf8(line.stdout).unwrap();
     let login = with_path(Login::with_fold(&world.fold("N1")).plain(), &bin);
     let node = Options::new(&world.client, login).authorized_keys(line.trim_end()).start().unwrap();

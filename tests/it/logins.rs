@@ -7,7 +7,7 @@ use std::path::Path;
 use testbed::sshd::Options;
 use testbed::{Agent, Authority, Client, Exporter, Realm, Sshd};
 
-use crate::world::{Beside, PATIENT, assert_bad, assert_failed, assert_healthy, by_hand, program};
+use crate::world::{HealthyAndBroken, PATIENT, assert_bad, assert_failed, assert_healthy, program, run_cli};
 
 /// An exporter with these variables in its environment.
 fn serve_in(config: &Path, environment: &[(String, String)]) -> Exporter {
@@ -17,23 +17,23 @@ fn serve_in(config: &Path, environment: &[(String, String)]) -> Exporter {
 }
 
 /// The node `BAD` that lets nobody in but who fulfils `options`, and what the client says to it.
-fn node(beside: &mut Beside, options: Options, client: &[(&str, &str)]) -> Sshd {
+fn node(nodes: &mut HealthyAndBroken, options: Options, client: &[(&str, &str)]) -> Sshd {
     let node = options.start().unwrap();
-    beside.world.know("BAD", &node);
+    nodes.world.know("BAD", &node);
     for (option, value) in client {
-        beside.world.client.set("BAD", option, value).unwrap();
+        nodes.world.client.set("BAD", option, value).unwrap();
     }
     node
 }
 
 #[test]
 fn key_that_only_the_agent_holds_is_enough_for_as_long_as_it_holds_it() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let agent = Agent::start().unwrap();
-    let options = Options::new(&beside.world.client, beside.login()).authorized_keys(agent.public_key());
-    let node = node(&mut beside, options, &[("IdentitiesOnly", "no"), ("IdentityAgent", "SSH_AUTH_SOCK")]);
+    let options = Options::new(&nodes.world.client, nodes.login()).authorized_keys(agent.public_key());
+    let node = node(&mut nodes, options, &[("IdentitiesOnly", "no"), ("IdentityAgent", "SSH_AUTH_SOCK")]);
     let socket = ("SSH_AUTH_SOCK".to_owned(), agent.socket().display().to_string());
-    let config = beside.write("");
+    let config = nodes.write("");
     let exporter = serve_in(&config, &[socket]);
     assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
 
@@ -47,59 +47,59 @@ fn key_that_only_the_agent_holds_is_enough_for_as_long_as_it_holds_it() {
 
 #[test]
 fn certificate_lets_in_until_it_expires() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let authority = Authority::new().unwrap();
-    let key = beside.world.client.key().with_extension("pub");
-    let user = beside.world.client.user().to_owned();
-    let options = Options::new(&beside.world.client, beside.login())
+    let key = nodes.world.client.key().with_extension("pub");
+    let user = nodes.world.client.user().to_owned();
+    let options = Options::new(&nodes.world.client, nodes.login())
         .authorized_keys("")
         .set("TrustedUserCAKeys", &authority.public_key_file().display().to_string());
-    let node = node(&mut beside, options, &[]);
+    let node = node(&mut nodes, options, &[]);
 
     authority.certify_user(&key, &user, "-2d:-1d").unwrap();
-    let config = beside.write("");
-    let refused = by_hand(&config, &["probe", "A", "BAD"]);
+    let config = nodes.write("");
+    let refused = run_cli(&config, &["probe", "A", "BAD"]);
     assert_eq!(refused.status.code(), Some(3));
     let said =
         String::from_utf8_lossy(&refused.stderr).into_owned() + &String::from_utf8_lossy(&refused.stdout);
     assert!(said.contains("Permission denied (publickey"), "{said}");
 
     authority.certify_user(&key, &user, "-1d:+1d").unwrap();
-    let exporter = beside.world.serve(&config);
+    let exporter = nodes.world.serve(&config);
     assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
     assert_eq!(node.logins(), 1);
 }
 
 #[test]
 fn node_whose_host_key_is_certified_needs_no_known_hosts_of_its_own() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let authority = Authority::new().unwrap();
-    let options = Options::new(&beside.world.client, beside.login());
-    let node = node(&mut beside, options, &[]);
+    let options = Options::new(&nodes.world.client, nodes.login());
+    let node = node(&mut nodes, options, &[]);
     node.certify_host_key(&authority, "127.0.0.1").unwrap();
-    beside.world.client.forget_host_key("BAD").unwrap();
-    let config = beside.write("");
-    let unknown = by_hand(&config, &["probe", "A", "BAD"]);
+    nodes.world.client.forget_host_key("BAD").unwrap();
+    let config = nodes.write("");
+    let unknown = run_cli(&config, &["probe", "A", "BAD"]);
     assert_eq!(unknown.status.code(), Some(3));
 
-    beside.world.client.trust(&authority).unwrap();
-    let exporter = beside.world.serve(&config);
+    nodes.world.client.trust(&authority).unwrap();
+    let exporter = nodes.world.serve(&config);
     assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
 }
 
 #[test]
 fn kerberos_ticket_is_enough_and_without_one_the_advice_names_it() {
-    let mut beside = Beside::new();
-    let user = beside.world.client.user().to_owned();
+    let mut nodes = HealthyAndBroken::new();
+    let user = nodes.world.client.user().to_owned();
     let realm = Realm::start(&user).unwrap();
-    let options = Options::new(&beside.world.client, beside.login())
+    let options = Options::new(&nodes.world.client, nodes.login())
         .set("PubkeyAuthentication", "no")
         .set("GSSAPIAuthentication", "yes")
         // Any key of its own will do: it has one for 127.0.0.1, whatever the machine is called.
         .set("GSSAPIStrictAcceptorCheck", "no")
         .environment(realm.of_node());
-    let node = node(&mut beside, options, &[("GSSAPIAuthentication", "yes")]);
-    let config = beside.write("");
+    let node = node(&mut nodes, options, &[("GSSAPIAuthentication", "yes")]);
+    let config = nodes.write("");
 
     let exporter = serve_in(&config, &realm.of_client());
     assert_bad(&exporter, "auth", &["Permission denied (gssapi-", "klist"]);
@@ -113,12 +113,12 @@ fn kerberos_ticket_is_enough_and_without_one_the_advice_names_it() {
 
 #[test]
 fn key_with_a_passphrase_is_denied_at_once_since_nobody_can_be_asked() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let other = Client::new().unwrap();
-    let options = Options::new(&beside.world.client, beside.login()).authorized_keys(other.public_key());
-    let _node = node(&mut beside, options, &[]);
+    let options = Options::new(&nodes.world.client, nodes.login()).authorized_keys(other.public_key());
+    let _node = node(&mut nodes, options, &[]);
     other.set_passphrase("secret").unwrap();
-    let exporter = beside.serve(&format!("key_filename = {}", other.key().display()));
+    let exporter = nodes.serve(&format!("key_filename = {}", other.key().display()));
     assert_bad(&exporter, "auth", &["passphrase"]);
 }
 
@@ -132,12 +132,12 @@ fn failure_of_bad(exporter: &Exporter) -> String {
 
 #[test]
 fn key_file_that_is_of_no_use_is_told_instead_of_a_line_for_the_node() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     // Another key than that of the ssh configuration is wanted.
     let other = Client::new().unwrap();
-    let options = Options::new(&beside.world.client, beside.login()).authorized_keys(other.public_key());
-    let _node = node(&mut beside, options, &[]);
-    let (key, dir) = (other.key(), beside.world.dir.path());
+    let options = Options::new(&nodes.world.client, nodes.login()).authorized_keys(other.public_key());
+    let _node = node(&mut nodes, options, &[]);
+    let (key, dir) = (other.key(), nodes.world.dir.path());
     let (open, none) = (dir.join("open"), dir.join("none"));
     fs::copy(&key, &open).unwrap();
     fs::set_permissions(&open, Permissions::from_mode(0o644)).unwrap();
@@ -159,11 +159,11 @@ fn key_file_that_is_of_no_use_is_told_instead_of_a_line_for_the_node() {
         (&none, format!("our key {} is not there: correct `key_filename`", none.display())),
         (&garbage, "holds no private key".to_owned()),
     ] {
-        let config = beside.world.dir.path().join("config.ini");
-        let text = fs::read_to_string(beside.write("")).unwrap();
+        let config = nodes.world.dir.path().join("config.ini");
+        let text = fs::read_to_string(nodes.write("")).unwrap();
         let text = text.replace("[node BAD]\n", "");
         fs::write(&config, format!("{text}[node BAD]\nkey_filename = {}\n", file.display())).unwrap();
-        let exporter = beside.world.serve(&config);
+        let exporter = nodes.world.serve(&config);
         assert_bad(&exporter, "auth", &["Permission denied (publickey", &said]);
         let line = failure_of_bad(&exporter);
         assert!(!line.contains("authorized"), "{line}");
@@ -175,13 +175,13 @@ fn key_file_that_is_of_no_use_is_told_instead_of_a_line_for_the_node() {
 
 #[test]
 fn next_thing_to_do_is_logged_when_the_first_is_done() {
-    let mut beside = Beside::new();
-    let options = Options::new(&beside.world.client, beside.login()).authorized_keys("");
-    let _node = node(&mut beside, options, &[]);
-    let key = beside.world.dir.path().join("key");
-    fs::copy(beside.world.client.key(), &key).unwrap();
+    let mut nodes = HealthyAndBroken::new();
+    let options = Options::new(&nodes.world.client, nodes.login()).authorized_keys("");
+    let _node = node(&mut nodes, options, &[]);
+    let key = nodes.world.dir.path().join("key");
+    fs::copy(nodes.world.client.key(), &key).unwrap();
     fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
-    let exporter = beside.serve(&format!("key_filename = {}", key.display()));
+    let exporter = nodes.serve(&format!("key_filename = {}", key.display()));
     assert_bad(&exporter, "auth", &["(mode 0640): chmod 600"]);
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     assert_bad(&exporter, "auth", &["authorized-key BAD"]);
@@ -193,11 +193,11 @@ fn next_thing_to_do_is_logged_when_the_first_is_done() {
 
 #[test]
 fn known_hosts_that_cannot_be_read_are_a_fault_of_ours() {
-    let mut beside = Beside::new();
-    let options = Options::new(&beside.world.client, beside.login());
-    let node = node(&mut beside, options, &[]);
-    let directory = beside.world.dir.path().display().to_string();
-    let exporter = beside.serve(&format!("known_hosts = {directory}"));
+    let mut nodes = HealthyAndBroken::new();
+    let options = Options::new(&nodes.world.client, nodes.login());
+    let node = node(&mut nodes, options, &[]);
+    let directory = nodes.world.dir.path().display().to_string();
+    let exporter = nodes.serve(&format!("known_hosts = {directory}"));
     assert_bad(
         &exporter,
         "internal",
@@ -209,20 +209,20 @@ fn known_hosts_that_cannot_be_read_are_a_fault_of_ours() {
 
 #[test]
 fn known_hosts_that_are_not_there_are_named_before_a_key_is_added() {
-    let mut beside = Beside::new();
-    let options = Options::new(&beside.world.client, beside.login());
-    let _node = node(&mut beside, options, &[]);
-    let exporter = beside.serve("known_hosts = /nonexistent/known_hosts");
+    let mut nodes = HealthyAndBroken::new();
+    let options = Options::new(&nodes.world.client, nodes.login());
+    let _node = node(&mut nodes, options, &[]);
+    let exporter = nodes.serve("known_hosts = /nonexistent/known_hosts");
     let words = "/nonexistent/known_hosts is not there: correct `known_hosts` in [node BAD]";
     assert_bad(&exporter, "host_key", &[words, "StrictHostKeyChecking=ask"]);
 }
 
 #[test]
 fn wrong_user_is_named_as_what_may_be_wrong() {
-    let mut beside = Beside::new();
-    let options = Options::new(&beside.world.client, beside.login());
-    let _node = node(&mut beside, options, &[]);
-    let exporter = beside.serve("user = bakcup");
+    let mut nodes = HealthyAndBroken::new();
+    let options = Options::new(&nodes.world.client, nodes.login());
+    let _node = node(&mut nodes, options, &[]);
+    let exporter = nodes.serve("user = bakcup");
     assert_bad(
         &exporter,
         "auth",
@@ -232,20 +232,20 @@ fn wrong_user_is_named_as_what_may_be_wrong() {
 }
 
 /// A node whose key is held to the listing of hub A at `srv1`.
-fn held_to_the_listing(beside: &mut Beside, change: impl Fn(String) -> String) -> Sshd {
-    let public_key = beside.world.client.key().with_extension("pub");
-    let config = beside.world.write("A = BAD GOOD", PATIENT);
-    let line = by_hand(&config, &["authorized-key", "BAD", "--public-key", &public_key.to_string_lossy()]);
+fn held_to_the_listing(nodes: &mut HealthyAndBroken, change: impl Fn(String) -> String) -> Sshd {
+    let public_key = nodes.world.client.key().with_extension("pub");
+    let config = nodes.world.write("A = BAD GOOD", PATIENT);
+    let line = run_cli(&config, &["authorized-key", "BAD", "--public-key", &public_key.to_string_lossy()]);
     let line = change(String::from_utf8(line.stdout).unwrap());
-    let options = Options::new(&beside.world.client, beside.login().plain()).authorized_keys(line.trim_end());
-    node(beside, options, &[])
+    let options = Options::new(&nodes.world.client, nodes.login().plain()).authorized_keys(line.trim_end());
+    node(nodes, options, &[])
 }
 
 #[test]
 fn misspelt_root_behind_a_forced_key_shows_the_values_to_look_at() {
-    let mut beside = Beside::new();
-    let _node = held_to_the_listing(&mut beside, |line| line);
-    let config = beside.write("");
+    let mut nodes = HealthyAndBroken::new();
+    let _node = held_to_the_listing(&mut nodes, |line| line);
+    let config = nodes.write("");
     let text = fs::read_to_string(&config).unwrap();
     for (misspelt, said) in [
         (text.replace("srvnode = srv1", "srvnode = svr1"), "`srvnode` in [hub A], which is svr1"),
@@ -255,14 +255,14 @@ fn misspelt_root_behind_a_forced_key_shows_the_values_to_look_at() {
         ),
     ] {
         fs::write(&config, misspelt).unwrap();
-        let exporter = beside.world.serve(&config);
+        let exporter = nodes.world.serve(&config);
         assert_failed(&exporter.text("/metrics").unwrap(), "A", "BAD", "auth");
         let line = failure_of_bad(&exporter);
         assert!(line.contains("does not allow this root") && line.contains(said), "{line}");
         assert_eq!(line.matches("authorized-key").count(), 1, "{line}");
         assert!(line.contains("authorized-key BAD"), "{line}");
         // The same at the terminal and on the page.
-        let live = by_hand(&config, &["check", "--live"]);
+        let live = run_cli(&config, &["check", "--live"]);
         let live = String::from_utf8(live.stdout).unwrap();
         let page = exporter.text("/hub/A").unwrap();
         for text in [live, page] {
@@ -271,15 +271,15 @@ fn misspelt_root_behind_a_forced_key_shows_the_values_to_look_at() {
         }
     }
     fs::write(&config, text).unwrap();
-    assert_healthy(&beside.world.serve(&config).text("/metrics").unwrap(), "A", "BAD");
+    assert_healthy(&nodes.world.serve(&config).text("/metrics").unwrap(), "A", "BAD");
 }
 
 #[test]
 fn line_of_another_release_is_to_be_made_anew_and_nothing_else() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let _node =
-        held_to_the_listing(&mut beside, |line| line.replace("scm-backup-listing 1", "scm-backup-listing 0"));
-    let exporter = beside.serve("");
+        held_to_the_listing(&mut nodes, |line| line.replace("scm-backup-listing 1", "scm-backup-listing 0"));
+    let exporter = nodes.serve("");
     assert_bad(&exporter, "protocol", &["of another release", "scm-backup-exporter authorized-key BAD"]);
     let line = failure_of_bad(&exporter);
     assert_eq!(line.matches("authorized-key").count(), 1, "{line}");

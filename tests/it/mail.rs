@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use testbed::haste::Haste;
 use testbed::mailing::Mailing;
+use testbed::time_scale::TimeScale;
 use testbed::tree::Nights;
 use testbed::{Exporter, Mail, Prometheus, http, poll};
 
@@ -30,7 +30,7 @@ impl Watch {
         let exporter = world.serve(config);
         // The first scrape of a Prometheus in such a hurry does not wait for the first report.
         exporter.text("/metrics").unwrap();
-        let mailing = Mailing::start(program(), &[config], DEFAULT, Haste::TEST).unwrap();
+        let mailing = Mailing::start(program(), &[config], DEFAULT, TimeScale::TEST).unwrap();
         let scrape = format!(
             "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}\n\
              scrape_configs:\n  - job_name: scm_backup\n    static_configs:\n      - targets: ['{}']\n",

@@ -4,7 +4,7 @@
 mod world;
 
 mod browser;
-mod by_hand;
+mod cli;
 mod completions;
 mod descendants;
 mod failures;

@@ -12,7 +12,7 @@ use testbed::prometheus::{check_metrics, check_openmetrics};
 use testbed::sshd::Options;
 use testbed::{Dropbear, Login, Shell, Userland};
 
-use crate::world::{PATIENT, World, ZONE, assert_healthy, by_hand, program, sample, value};
+use crate::world::{PATIENT, World, ZONE, assert_healthy, program, run_cli, sample, value};
 
 /// Asserts that node `N1` of hub A is well and was listed in this way.
 #[track_caller]
@@ -162,8 +162,8 @@ fn odd_names_end_as_labels_that_every_parser_takes() {
     check_openmetrics(&openmetrics.text().unwrap()).unwrap();
     // No terminal is painted by a name, and no page, table or log shows two names alike.
     let pages = ["/", "/hub/O", "/hub/O?debug=1"].map(|path| exporter.text(path).unwrap());
-    let tables = String::from_utf8(by_hand(&config, &["probe", "O"]).stdout).unwrap();
-    let json = String::from_utf8(by_hand(&config, &["probe", "O", "--output", "json"]).stdout).unwrap();
+    let tables = String::from_utf8(run_cli(&config, &["probe", "O"]).stdout).unwrap();
+    let json = String::from_utf8(run_cli(&config, &["probe", "O", "--output", "json"]).stdout).unwrap();
     for shown in pages.into_iter().chain([text, tables, json, exporter.log()]) {
         assert!(!shown.contains(['\x1b', '\u{200b}', '\u{feff}', '\u{e0041}']), "{shown}");
     }
@@ -177,7 +177,7 @@ fn key_with_the_printed_line_allows_the_probe_and_nothing_else() {
     world.hub("A", "srv1").hub("B", "srv2");
     let config = world.write("A = N1\nB = N1", PATIENT);
     let public_key = world.client.key().with_extension("pub");
-    let line = by_hand(&config, &["authorized-key", "N1", "--public-key", &public_key.to_string_lossy()]);
+    let line = run_cli(&config, &["authorized-key", "N1", "--public-key", &public_key.to_string_lossy()]);
     assert!(line.status.success(), "{line:?}");
     let line = String::from_utf8(line.stdout).unwrap();
     assert_eq!(line.lines().count(), 1, "{line}");
@@ -238,7 +238,7 @@ fn on_a_terminal_the_line_comes_with_the_command_that_sends_it_whole() {
     let command = shown.lines().find(|line| line.contains(" | ssh ")).unwrap();
     let sent = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).output().unwrap();
     assert!(sent.status.success(), "{command}: {sent:?}");
-    let line = by_hand(&config, &words[3..]);
+    let line = run_cli(&config, &words[3..]);
     assert!(line.stdout.len() > 4096);
     // Where it is no terminal, nothing but the line is said.
     assert_eq!(String::from_utf8(line.stderr).unwrap(), "");

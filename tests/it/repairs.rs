@@ -8,8 +8,8 @@ use testbed::sshd::Options;
 use testbed::{Exporter, Login, Sshd, http, poll, tool};
 
 use crate::world::{
-    AS_ASKED, Beside, Gate, PATIENT, World, assert_failed, assert_healthy, assert_logged, by_hand, program,
-    sample,
+    AS_ASKED, Gate, HealthyAndBroken, PATIENT, World, assert_failed, assert_healthy, assert_logged, program,
+    run_cli, sample,
 };
 
 /// Reads the configuration again.
@@ -20,7 +20,7 @@ fn reload(exporter: &Exporter) {
 /// The line that allows what this configuration asks of node `N1`.
 fn line(world: &World, config: &Path) -> String {
     let public_key = world.client.key().with_extension("pub");
-    let line = by_hand(config, &["authorized-key", "N1", "--public-key", &public_key.to_string_lossy()]);
+    let line = run_cli(config, &["authorized-key", "N1", "--public-key", &public_key.to_string_lossy()]);
     assert!(line.status.success(), "{line:?}");
     String::from_utf8(line.stdout).unwrap()
 }
@@ -141,16 +141,16 @@ fn hub_that_a_reload_adds_is_probed_by_what_the_node_allows_now() {
 }
 
 /// `BAD` denies our key, and is left alone for it; then the key is put there.
-fn denied_and_then_allowed() -> (Beside, Sshd, Exporter) {
-    let mut beside = Beside::new();
-    let bad = Options::new(&beside.world.client, beside.login()).authorized_keys("").start().unwrap();
-    beside.world.know("BAD", &bad);
-    let exporter = beside.serve("");
+fn denied_and_then_allowed() -> (HealthyAndBroken, Sshd, Exporter) {
+    let mut nodes = HealthyAndBroken::new();
+    let bad = Options::new(&nodes.world.client, nodes.login()).authorized_keys("").start().unwrap();
+    nodes.world.know("BAD", &bad);
+    let exporter = nodes.serve("");
     assert_failed(&exporter.text("/metrics").unwrap(), "A", "BAD", "auth");
-    bad.authorize(beside.world.client.public_key()).unwrap();
+    bad.authorize(nodes.world.client.public_key()).unwrap();
     assert_failed(&exporter.text("/metrics").unwrap(), "A", "BAD", "auth");
     assert_eq!(bad.connections(), 1);
-    (beside, bad, exporter)
+    (nodes, bad, exporter)
 }
 
 #[test]
@@ -173,10 +173,10 @@ fn probe_now_tries_a_node_that_is_left_alone() {
 
 #[test]
 fn node_that_still_refuses_after_a_reload_is_left_alone_for_longer() {
-    let mut beside = Beside::new();
-    let bad = Options::new(&beside.world.client, beside.login()).authorized_keys("").start().unwrap();
-    beside.world.know("BAD", &bad);
-    let exporter = beside.serve("");
+    let mut nodes = HealthyAndBroken::new();
+    let bad = Options::new(&nodes.world.client, nodes.login()).authorized_keys("").start().unwrap();
+    nodes.world.know("BAD", &bad);
+    let exporter = nodes.serve("");
     for reloads in 1..=2 {
         for _ in 0..2 {
             assert_failed(&exporter.text("/metrics").unwrap(), "A", "BAD", "auth");
@@ -188,11 +188,11 @@ fn node_that_still_refuses_after_a_reload_is_left_alone_for_longer() {
 
 #[test]
 fn part_of_the_tree_that_cannot_be_read_is_asked_for_by_a_new_login_each_time() {
-    let mut beside = Beside::new();
-    let login = beside.login().unprivileged();
-    let bad = beside.world.sshd_with("BAD", login);
-    let closed = crate::world::Closed::new(beside.world.tree("BAD", "srv1").root().join("tracs"));
-    let exporter = beside.serve("");
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login().unprivileged();
+    let bad = nodes.world.sshd_with("BAD", login);
+    let closed = crate::world::Closed::new(nodes.world.tree("BAD", "srv1").root().join("tracs"));
+    let exporter = nodes.serve("");
     for logins in 1..=2 {
         let metrics = exporter.text("/metrics").unwrap();
         assert_failed(&metrics, "A", "BAD", "permission");
@@ -205,7 +205,7 @@ fn part_of_the_tree_that_cannot_be_read_is_asked_for_by_a_new_login_each_time() 
         assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
         assert_eq!(bad.logins(), 3);
     }
-    assert_eq!(beside.good.logins(), 1);
+    assert_eq!(nodes.good.logins(), 1);
 }
 
 /// Hub A is well on node `N1`, and hub B has nothing there.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use testbed::login::quote;
 use testbed::{Exporter, Sshd, Userland, http};
 
-use crate::world::{AS_ASKED, Beside, assert_bad, assert_healthy, assert_kept, sample, value};
+use crate::world::{AS_ASKED, HealthyAndBroken, assert_bad, assert_healthy, assert_kept, sample, value};
 
 /// The series of a repo on `BAD`.
 fn of(name: &str, repo: &str) -> String {
@@ -20,7 +20,7 @@ const BEGIN: &str = "set -- $SSH_ORIGINAL_COMMAND\n\
 
 /// `BAD` answers well until it is spoilt; from then on by a script. What was known of it stays.
 struct Turncoat {
-    beside: Beside,
+    nodes: HealthyAndBroken,
     node: Sshd,
     exporter: Exporter,
     spoilt: PathBuf,
@@ -29,16 +29,16 @@ struct Turncoat {
 
 impl Turncoat {
     fn new(script: &str) -> Self {
-        let mut beside = Beside::new();
-        let spoilt = beside.world.dir.path().join("spoilt");
+        let mut nodes = HealthyAndBroken::new();
+        let spoilt = nodes.world.dir.path().join("spoilt");
         let script = format!("if [ -e {} ]; then\n{script}\nexit\nfi\n{AS_ASKED}", spoilt.display());
-        let login = beside.login().script(&script);
-        let node = beside.world.sshd_with("BAD", login);
-        let exporter = beside.serve("");
+        let login = nodes.login().script(&script);
+        let node = nodes.world.sshd_with("BAD", login);
+        let exporter = nodes.serve("");
         let before = exporter.text("/metrics").unwrap();
         assert_healthy(&before, "A", "BAD");
         fs::write(&spoilt, "").unwrap();
-        Self { beside, node, exporter, spoilt, before }
+        Self { nodes, node, exporter, spoilt, before }
     }
 
     /// Twice fails for this reason, with these words in the log, and is well again when the node is.
@@ -55,7 +55,7 @@ impl Turncoat {
     /// As `fails`, with a time limit that is there only while there is nothing else to wait for.
     #[track_caller]
     fn runs_out_of_time(&self, words: &[&str]) {
-        let config = self.beside.world.dir.path().join("config.ini");
+        let config = self.nodes.world.dir.path().join("config.ini");
         let patient = fs::read_to_string(&config).unwrap();
         fs::write(&config, patient.replace("[node BAD]\n", "[node BAD]\nprobe_timeout = 1\n")).unwrap();
         self.reload();
@@ -159,13 +159,13 @@ fn reply_to_another_request_does_not_count() {
 
 #[test]
 fn node_without_find_says_what_to_install() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let without = |names: &[&str]| Userland::Without(names.iter().map(|name| (*name).to_owned()).collect());
     // The script looks into the usual directories too, and there this machine has it.
     let script = "set -- $SSH_ORIGINAL_COMMAND\nsed 's|:/usr/local/bin:/usr/bin:/bin$||' | sh -s $3 $4";
-    let login = beside.login().userland(without(&["find"])).script(script);
-    let _bad = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
+    let login = nodes.login().userland(without(&["find"])).script(script);
+    let _bad = nodes.world.sshd_with("BAD", login);
+    let exporter = nodes.serve("");
     assert_bad(&exporter, "remote_command", &["find", "install findutils"]);
 }
 
@@ -175,10 +175,10 @@ fn node_without_awk_lists_with_gnu_find_only_and_knows_no_sidecars() {
     let tools = ["cat", "date", "df", "printf", "readlink", "sed", "sh", "timeout"];
     let only =
         |more: &[&str]| Userland::Only(tools.iter().chain(more).map(|name| (*name).to_owned()).collect());
-    let mut beside = Beside::new();
-    let login = beside.login().userland(only(&["find"])).script(script);
-    let bad = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login().userland(only(&["find"])).script(script);
+    let bad = nodes.world.sshd_with("BAD", login);
+    let exporter = nodes.serve("");
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     assert_eq!(value(&metrics, &of("tarballs", "svn/env")), 7.0, "{}", exporter.log());
@@ -186,25 +186,25 @@ fn node_without_awk_lists_with_gnu_find_only_and_knows_no_sidecars() {
     assert_eq!(value(&metrics, &of("repo_status", "svn/env")), 0.0);
     drop((exporter, bad));
 
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     // A find that cannot print: stat is asked, and awk would have to sort out what it says.
-    let bin = beside.world.dir.path().join("bin");
+    let bin = nodes.world.dir.path().join("bin");
     fs::create_dir(&bin).unwrap();
     for applet in ["find", "xargs", "stat"] {
         std::os::unix::fs::symlink(testbed::tool::find("busybox").unwrap(), bin.join(applet)).unwrap();
     }
     let script = format!("PATH={}:$PATH\n{script}", quote(&bin.to_string_lossy()));
-    let login = beside.login().userland(only(&[])).script(&script);
-    let _bad = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
+    let login = nodes.login().userland(only(&[])).script(&script);
+    let _bad = nodes.world.sshd_with("BAD", login);
+    let exporter = nodes.serve("");
     assert_bad(&exporter, "remote_command", &["awk", "and awk on the node"]);
 }
 
 #[test]
 fn node_whose_shell_is_not_there_says_so() {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let _bad = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("shell = /opt/bin/bash");
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login();
+    let _bad = nodes.world.sshd_with("BAD", login);
+    let exporter = nodes.serve("shell = /opt/bin/bash");
     assert_bad(&exporter, "remote_command", &["/opt/bin/bash", "not found"]);
 }

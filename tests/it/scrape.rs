@@ -7,7 +7,8 @@ use std::net::{Shutdown, TcpStream};
 use testbed::{Exporter, Sshd, http, poll};
 
 use crate::world::{
-    AS_ASKED, Beside, Gate, PATIENT, World, assert_bad, assert_healthy, inflated, program, sample, value,
+    AS_ASKED, Gate, HealthyAndBroken, PATIENT, World, assert_bad, assert_healthy, inflated, program, sample,
+    value,
 };
 
 #[test]
@@ -31,20 +32,20 @@ fn scrape_shows_what_the_nodes_hold() {
 
 /// `BAD`, whose first listing waits at a gate, and an exporter that has a report of `GOOD` already. A report is
 /// young enough for an hour, so that sessions count probes.
-fn at_a_gate(arguments: &[&str]) -> (Beside, Gate, Sshd, Exporter) {
-    let mut beside = Beside::new();
-    let gate = Gate::new(&beside.world);
-    let login = beside.login().script(&(gate.script() + AS_ASKED));
-    let slow = beside.world.sshd_with("BAD", login);
-    let config = beside.write("min_probe_interval = 1h");
+fn at_a_gate(arguments: &[&str]) -> (HealthyAndBroken, Gate, Sshd, Exporter) {
+    let mut nodes = HealthyAndBroken::new();
+    let gate = Gate::new(&nodes.world);
+    let login = nodes.login().script(&(gate.script() + AS_ASKED));
+    let slow = nodes.world.sshd_with("BAD", login);
+    let config = nodes.write("min_probe_interval = 1h");
     let exporter = Exporter::start_with(program(), &[&config], arguments, &[]).unwrap();
     assert_healthy(&exporter.text("/probe?hub=A&node=GOOD").unwrap(), "A", "GOOD");
-    (beside, gate, slow, exporter)
+    (nodes, gate, slow, exporter)
 }
 
 #[test]
 fn scrape_that_cannot_wait_leaves_the_probe_to_the_next_one() {
-    let (beside, gate, slow, exporter) = at_a_gate(&[]);
+    let (nodes, gate, slow, exporter) = at_a_gate(&[]);
     let hurried = exporter.get_with("/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "1")]).unwrap();
     // It is back, and the gate is closed still.
     let metrics = hurried.text().unwrap();
@@ -61,17 +62,17 @@ fn scrape_that_cannot_wait_leaves_the_probe_to_the_next_one() {
     assert_healthy(&metrics, "A", "BAD");
     assert_healthy(&metrics, "A", "GOOD");
     assert_eq!(slow.sessions(), 1);
-    assert!(beside.good.sessions() >= 2);
+    assert!(nodes.good.sessions() >= 2);
 }
 
 #[test]
 fn reload_leaves_a_probe_in_flight_to_the_next_scrape() {
-    let (beside, gate, slow, exporter) = at_a_gate(&[]);
+    let (nodes, gate, slow, exporter) = at_a_gate(&[]);
     let scrape = "/probe?hub=A&node=BAD";
     let hurried = || exporter.get_with(scrape, &[("X-Prometheus-Scrape-Timeout-Seconds", "1")]).unwrap();
     assert_eq!(hurried().status, 200);
     gate.wait_until_used();
-    let config = beside.world.dir.path().join("config.ini");
+    let config = nodes.world.dir.path().join("config.ini");
     let text = fs::read_to_string(&config).unwrap();
     fs::write(&config, text.replace("[ENV]", "[ENV]\nmax_age = 48h")).unwrap();
     let reply = http::request("POST", &exporter.url("/-/reload"), &[]).unwrap();
@@ -87,12 +88,12 @@ fn reload_leaves_a_probe_in_flight_to_the_next_scrape() {
 
 #[test]
 fn node_that_failed_need_not_wait_until_a_report_would_be_old() {
-    let mut beside = Beside::new();
-    let spoilt = beside.world.dir.path().join("spoilt");
+    let mut nodes = HealthyAndBroken::new();
+    let spoilt = nodes.world.dir.path().join("spoilt");
     fs::write(&spoilt, "").unwrap();
-    let login = beside.login().script(&format!("[ ! -e {} ] || exit 1\n{AS_ASKED}", spoilt.display()));
-    let node = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("min_probe_interval = 1h");
+    let login = nodes.login().script(&format!("[ ! -e {} ] || exit 1\n{AS_ASKED}", spoilt.display()));
+    let node = nodes.world.sshd_with("BAD", login);
+    let exporter = nodes.serve("min_probe_interval = 1h");
     assert_bad(&exporter, "protocol", &[]);
     fs::remove_file(&spoilt).unwrap();
     for _ in 0..2 {
@@ -123,13 +124,13 @@ fn client_that_goes_away_leaves_the_probe_to_the_next_one() {
 
 #[test]
 fn node_that_invents_repos_with_long_names_inflates_neither_metrics_nor_pages() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     // Bytes that are not UTF-8 take five each in the exposition.
-    let login = beside.login().script(&inflated("\\xff"));
-    let _bad = beside.world.sshd_with("BAD", login);
-    beside.world.sections("[hub B]\nsrvnode = srv1\ntimezone = UTC\n[node BAD]");
-    let config = beside.world.write("A = GOOD\nB = BAD", PATIENT);
-    let exporter = beside.world.serve(&config);
+    let login = nodes.login().script(&inflated("\\xff"));
+    let _bad = nodes.world.sshd_with("BAD", login);
+    nodes.world.sections("[hub B]\nsrvnode = srv1\ntimezone = UTC\n[node BAD]");
+    let config = nodes.world.write("A = GOOD\nB = BAD", PATIENT);
+    let exporter = nodes.world.serve(&config);
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     let of_bad = |name: &str| value(&metrics, &format!("{name}{{hub=\"B\",node=\"BAD\"}}"));

@@ -7,7 +7,9 @@ use jiff::Span;
 use testbed::Tree;
 use testbed::tree::sidecar_of;
 
-use crate::world::{Beside, Closed, assert_bad, assert_healthy, assert_kept, by_hand, sample, value};
+use crate::world::{
+    Closed, HealthyAndBroken, assert_bad, assert_healthy, assert_kept, run_cli, sample, value,
+};
 
 /// The series of a repo on `BAD`.
 fn of(name: &str, repo: &str) -> String {
@@ -21,8 +23,8 @@ fn of_bad(name: &str) -> String {
 
 #[test]
 fn missing_root_says_where_it_was_looked_for() {
-    let (beside, _bad, exporter, before) = Beside::seen_well();
-    let backup = beside.world.fold("BAD").join("backup");
+    let (nodes, _bad, exporter, before) = HealthyAndBroken::seen_well();
+    let backup = nodes.world.fold("BAD").join("backup");
     fs::rename(&backup, backup.with_extension("old")).unwrap();
     let after = assert_bad(
         &exporter,
@@ -39,13 +41,13 @@ fn missing_root_says_where_it_was_looked_for() {
 
 #[test]
 fn unreadable_root_says_what_to_allow() {
-    let mut beside = Beside::new();
-    let login = beside.login().unprivileged();
-    let _bad = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login().unprivileged();
+    let _bad = nodes.world.sshd_with("BAD", login);
+    let exporter = nodes.serve("");
     let before = exporter.text("/metrics").unwrap();
     assert_healthy(&before, "A", "BAD");
-    let root = beside.world.fold("BAD").join("backup/srv1");
+    let root = nodes.world.fold("BAD").join("backup/srv1");
     for closed in [root.clone(), root.parent().unwrap().to_owned()] {
         let _closed = Closed::new(closed);
         let after = assert_bad(
@@ -63,13 +65,13 @@ fn unreadable_root_says_what_to_allow() {
 
 #[test]
 fn unreadable_directory_leaves_a_report_that_claims_nothing_of_what_was_not_seen() {
-    let mut beside = Beside::new();
-    let login = beside.login().unprivileged();
-    let _bad = beside.world.sshd_with("BAD", login);
-    let root = beside.world.fold("BAD").join("backup/srv1");
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login().unprivileged();
+    let _bad = nodes.world.sshd_with("BAD", login);
+    let root = nodes.world.fold("BAD").join("backup/srv1");
     let _closed = Closed::new(root.join("tracs"));
-    let config = beside.write("");
-    let exporter = beside.world.serve(&config);
+    let config = nodes.write("");
+    let exporter = nodes.world.serve(&config);
     let metrics = assert_bad(
         &exporter,
         "permission",
@@ -86,24 +88,24 @@ fn unreadable_directory_leaves_a_report_that_claims_nothing_of_what_was_not_seen
     assert_eq!(sample(&metrics, &of("tarball_size_bytes", "tracs/env")), None);
     // What is expected and cannot be seen is a warning, and no alarm.
     assert_eq!(value(&metrics, &of("repo_status", "tracs/env")), 1.0);
-    let tables = String::from_utf8(by_hand(&config, &["probe", "A", "BAD"]).stdout).unwrap();
+    let tables = String::from_utf8(run_cli(&config, &["probe", "A", "BAD"]).stdout).unwrap();
     assert!(tables.contains("expected and not seen, but 1 directory or file could not be read"), "{tables}");
 }
 
 /// `BAD` with a tree that was spoilt, as a scrape shows it, what the tables say, and the log.
 fn shown(spoil: impl FnOnce(&Tree)) -> (String, String, String) {
-    let mut beside = Beside::new();
-    let login = beside.login();
-    spoil(&beside.world.tree("BAD", "srv1"));
-    let _bad = beside.world.sshd_with("BAD", login);
-    let config = beside.write("");
-    let exporter = beside.world.serve(&config);
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login();
+    spoil(&nodes.world.tree("BAD", "srv1"));
+    let _bad = nodes.world.sshd_with("BAD", login);
+    let config = nodes.write("");
+    let exporter = nodes.world.serve(&config);
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     assert_eq!(value(&metrics, &of_bad("probe_success")), 1.0, "{metrics}");
     // Its neighbour on the node is well.
     assert_eq!(value(&metrics, &of("repo_status", "tracs/env")), 0.0);
-    let tables = String::from_utf8(by_hand(&config, &["probe", "A", "BAD"]).stdout).unwrap();
+    let tables = String::from_utf8(run_cli(&config, &["probe", "A", "BAD"]).stdout).unwrap();
     (metrics, tables, exporter.log())
 }
 
@@ -154,12 +156,12 @@ fn sidecar_that_is_garbage_or_gigantic_verifies_nothing() {
             File::options().write(true).open(sidecar).unwrap().set_len(100_000_000_000).unwrap();
         },
     ];
-    let mut beside = Beside::new();
-    let login = beside.login();
-    let tree = beside.world.tree("BAD", "srv1");
-    let _bad = beside.world.sshd_with("BAD", login);
-    let config = beside.write("");
-    let exporter = beside.world.serve(&config);
+    let mut nodes = HealthyAndBroken::new();
+    let login = nodes.login();
+    let tree = nodes.world.tree("BAD", "srv1");
+    let _bad = nodes.world.sshd_with("BAD", login);
+    let config = nodes.write("");
+    let exporter = nodes.world.serve(&config);
     for spoil in garble {
         assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
         spoil(&tree);
@@ -172,15 +174,15 @@ fn sidecar_that_is_garbage_or_gigantic_verifies_nothing() {
         tree.sidecar(&tree.newest("svn/env").unwrap(), 50_000_000).unwrap();
     }
     tree.sidecar_text(&tree.newest("svn/env").unwrap(), "{}").unwrap();
-    let tables = String::from_utf8(by_hand(&config, &["probe", "A", "BAD"]).stdout).unwrap();
+    let tables = String::from_utf8(run_cli(&config, &["probe", "A", "BAD"]).stdout).unwrap();
     assert!(tables.contains("newest has a sidecar that cannot be understood"), "{tables}");
 }
 
 #[test]
 fn hundred_thousand_strays_are_counted_and_cost_no_memory() {
-    let (beside, _bad, exporter, before) = Beside::seen_well();
+    let (nodes, _bad, exporter, before) = HealthyAndBroken::seen_well();
 
-    let stray = beside.world.fold("BAD").join("backup/srv1/svn/stray");
+    let stray = nodes.world.fold("BAD").join("backup/srv1/svn/stray");
     fs::create_dir_all(&stray).unwrap();
     let long = "copy".repeat(40);
     for number in 0..100_000 {

@@ -7,8 +7,8 @@ use testbed::tree::Nights;
 use testbed::{Login, Shell};
 
 use crate::world::{
-    Beside, PATIENT, World, assert_bad, assert_failed, assert_healthy, assert_kept, assert_logged, by_hand,
-    value,
+    HealthyAndBroken, PATIENT, World, assert_bad, assert_failed, assert_healthy, assert_kept, assert_logged,
+    run_cli, value,
 };
 
 /// The series of a repo on node `N1` of hub A.
@@ -23,22 +23,22 @@ fn shown(spoil: impl FnOnce(&testbed::Tree)) -> (String, String) {
     let _node = world.sshd("N1");
     let config = world.hub("A", "srv1").write("A = N1", PATIENT);
     let metrics = world.serve(&config).text("/metrics").unwrap();
-    let tables = String::from_utf8(by_hand(&config, &["probe"]).stdout).unwrap();
+    let tables = String::from_utf8(run_cli(&config, &["probe"]).stdout).unwrap();
     (metrics, tables)
 }
 
 /// Known trouble 1.
 #[test]
 fn noise_of_a_login_shell_does_not_break_the_listing() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let noise = "echo 'Welcome to N1'\n. /usr/local/env/env.bash\n\
         echo \"$HOME/.bash_profile: line 32: /data/env/local/env/env.bash: No such file or directory\"\n\
         echo \"$HOME/.bash_profile: line 32: /data/env/local/env/env.bash: No such file or directory\" >&2\n";
-    let login = beside.login().shell(Shell::Bash);
+    let login = nodes.login().shell(Shell::Bash);
     let login =
         login.home_file(".bashrc", noise).home_file(".bash_profile", noise).home_file(".profile", noise);
-    let _node = beside.world.sshd_with("BAD", login);
-    let exporter = beside.serve("");
+    let _node = nodes.world.sshd_with("BAD", login);
+    let exporter = nodes.serve("");
     assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
 }
 
@@ -46,11 +46,11 @@ fn noise_of_a_login_shell_does_not_break_the_listing() {
 #[test]
 fn scm_fold_that_only_a_login_shell_sets_is_found() {
     for (shell, profile) in [(Shell::Bash, ".bash_profile"), (Shell::Sh, ".profile")] {
-        let mut beside = Beside::new();
-        let set = format!("echo noise\nexport SCM_FOLD={}\n", beside.world.fold("BAD").display());
+        let mut nodes = HealthyAndBroken::new();
+        let set = format!("echo noise\nexport SCM_FOLD={}\n", nodes.world.fold("BAD").display());
         let login = Login::default().shell(shell).home_file(profile, &set);
-        let _node = beside.world.sshd_with("BAD", login);
-        let exporter = beside.serve("");
+        let _node = nodes.world.sshd_with("BAD", login);
+        let exporter = nodes.serve("");
         assert_healthy(&exporter.text("/metrics").unwrap(), "A", "BAD");
     }
 }
@@ -58,9 +58,9 @@ fn scm_fold_that_only_a_login_shell_sets_is_found() {
 /// Known trouble 2, where nobody sets it.
 #[test]
 fn unset_scm_fold_is_a_clear_error() {
-    let mut beside = Beside::new();
-    let _node = beside.world.sshd_with("BAD", Login::default());
-    let exporter = beside.serve("");
+    let mut nodes = HealthyAndBroken::new();
+    let _node = nodes.world.sshd_with("BAD", Login::default());
+    let exporter = nodes.serve("");
     assert_bad(
         &exporter,
         "root_missing",
@@ -129,8 +129,8 @@ fn tarballs_that_pile_up_are_a_warning_long_before_the_disk_is_full() {
 /// Known trouble 6.
 #[test]
 fn name_that_no_longer_resolves_is_said_so_and_its_sidecars_are_not_blamed() {
-    let (mut beside, node, exporter, before) = Beside::seen_well();
-    beside.world.client.set("BAD", "HostName", "hub-of-old.invalid").unwrap();
+    let (mut nodes, node, exporter, before) = HealthyAndBroken::seen_well();
+    nodes.world.client.set("BAD", "HostName", "hub-of-old.invalid").unwrap();
     node.kill_connections().unwrap();
     for _ in 0..3 {
         let after = assert_bad(
@@ -151,18 +151,18 @@ fn name_that_no_longer_resolves_is_said_so_and_its_sidecars_are_not_blamed() {
 /// Known trouble 7.
 #[test]
 fn unreachable_nodes_neither_stop_the_others_nor_hang_the_run() {
-    let mut beside = Beside::new();
+    let mut nodes = HealthyAndBroken::new();
     let hole = BlackHole::start().unwrap();
-    beside.world.know("BAD", &hole);
+    nodes.world.know("BAD", &hole);
     let nobody = Refusing::start().unwrap();
-    beside.world.know("B2", &nobody);
-    beside.world.sections("[node BAD]\ntimeout = 1");
-    let config = beside.world.write("A = BAD B2 GOOD", PATIENT);
-    let exporter = beside.world.serve(&config);
+    nodes.world.know("B2", &nobody);
+    nodes.world.sections("[node BAD]\ntimeout = 1");
+    let config = nodes.world.write("A = BAD B2 GOOD", PATIENT);
+    let exporter = nodes.world.serve(&config);
     let metrics = assert_bad(&exporter, "timeout", &["raise `timeout` (to connect)"]);
     assert_failed(&metrics, "A", "B2", "connect");
     assert_logged(&exporter, "B2", "connect", &["Connection refused"]);
-    let run = by_hand(&config, &["probe"]);
+    let run = run_cli(&config, &["probe"]);
     let tables = String::from_utf8(run.stdout).unwrap();
     assert_eq!(run.status.code(), Some(3), "{tables}");
     assert!(tables.contains("ok      svn/env"), "{tables}");

@@ -111,12 +111,12 @@ impl World {
 }
 
 /// A healthy node `GOOD` of hub A, and the place for a bad one, `BAD`, beside it.
-pub struct Beside {
+pub struct HealthyAndBroken {
     pub world: World,
     pub good: Sshd,
 }
 
-impl Beside {
+impl HealthyAndBroken {
     /// Both nodes hold good trees; the server of `BAD` is still to come.
     pub fn new() -> Self {
         let mut world = World::new();
@@ -131,13 +131,13 @@ impl Beside {
     /// gave.
     #[track_caller]
     pub fn seen_well() -> (Self, Sshd, Exporter, String) {
-        let mut beside = Self::new();
-        let login = beside.login();
-        let bad = beside.world.sshd_with("BAD", login);
-        let exporter = beside.serve("");
+        let mut nodes = Self::new();
+        let login = nodes.login();
+        let bad = nodes.world.sshd_with("BAD", login);
+        let exporter = nodes.serve("");
         let metrics = exporter.text("/metrics").unwrap();
         assert_healthy(&metrics, "A", "BAD");
-        (beside, bad, exporter, metrics)
+        (nodes, bad, exporter, metrics)
     }
 
     /// The good account of `BAD`, to be spoilt.
@@ -283,7 +283,7 @@ pub fn program() -> &'static Path {
 }
 
 /// Runs the program by hand with a configuration.
-pub fn by_hand(config: &Path, args: &[&str]) -> Output {
+pub fn run_cli(config: &Path, args: &[&str]) -> Output {
     Command::new(program()).arg("--config.file").arg(config).args(args).output().unwrap()
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use testbed::haste::{Haste, shipped_rules};
 use testbed::smtp::Door;
+use testbed::time_scale::{TimeScale, shipped_rules};
 use testbed::{Alertmanager, Prometheus, SmtpSink, http, poll};
 
 use crate::Files;
@@ -52,7 +52,7 @@ impl Mailed {
         ]);
         let config = String::from_utf8(output.stdout).unwrap();
         let alertmanager =
-            Alertmanager::start_with(&Haste::TEST.routes(&config).unwrap(), environment).unwrap();
+            Alertmanager::start_with(&TimeScale::TEST.routes(&config).unwrap(), environment).unwrap();
         let labels =
             [("alertname", "ScmBackupTooOld"), ("hub", "A"), ("node", "N1"), ("severity", "critical")];
         alertmanager.tell(&labels).unwrap();
@@ -106,7 +106,7 @@ fn wrong_password_sends_nothing_and_is_an_alert() {
 
     // The counter is the one that the rule looks at.
     let rules = mailed.files.path("rules.yml");
-    fs::write(&rules, Haste::TEST.rules(&shipped_rules().unwrap()).unwrap()).unwrap();
+    fs::write(&rules, TimeScale::TEST.rules(&shipped_rules().unwrap()).unwrap()).unwrap();
     let prometheus = Prometheus::start(&format!(
         "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}\n\
          scrape_configs:\n  - job_name: alertmanager\n    static_configs:\n      - targets: ['{}']\n\

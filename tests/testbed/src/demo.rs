@@ -16,7 +16,7 @@ pub use ports::Ports;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::haste::Haste;
+use crate::time_scale::TimeScale;
 use crate::tree::Nights;
 use crate::{
     Client, Dropbear, Exporter, Login, Mail, Mailing, Prometheus, Result, Shell, Sshd, Tree, Userland,
@@ -64,16 +64,16 @@ pub struct Pace {
     /// From one evaluation of the rules to the next, in seconds.
     pub rules: u32,
     /// The waits of alerts and mails.
-    pub haste: Haste,
+    pub time_scale: TimeScale,
 }
 
 impl Pace {
     /// For a person. Since of the alerts' minutes a second is left, scrapes are that quick, too: or there would seem to
     /// be no exporter.
-    pub const WATCHED: Self = Self { scrapes: 2, rules: 1, haste: Haste::DEMO };
+    pub const WATCHED: Self = Self { scrapes: 2, rules: 1, time_scale: TimeScale::DEMO };
 
     /// For nobody.
-    pub const CHECK: Self = Self { scrapes: 2, rules: 1, haste: Haste::TEST };
+    pub const CHECK: Self = Self { scrapes: 2, rules: 1, time_scale: TimeScale::TEST };
 }
 
 /// A running demo. Dropping it, or [`Demo::end`], ends everything.
@@ -144,7 +144,7 @@ impl Demo {
         let paths: Vec<&Path> = configs.iter().map(PathBuf::as_path).collect();
         let exporter = Exporter::start_on(ports.map_or(0, |ports| ports.exporter), program, &paths)?;
         let port = ports.map(|ports| ports.alertmanager);
-        let mailing = Mailing::start_on(port, program, &paths, DEFAULT, pace.haste)?;
+        let mailing = Mailing::start_on(port, program, &paths, DEFAULT, pace.time_scale)?;
         let Pace { scrapes, rules, .. } = pace;
         let scrape = SCRAPE
             .replace("localhost:10222", &exporter.address().to_string())

@@ -15,7 +15,6 @@ pub mod client;
 pub mod demo;
 pub mod dropbear;
 pub mod exporter;
-pub mod haste;
 pub mod http;
 pub mod kerberos;
 pub mod login;
@@ -27,6 +26,7 @@ mod server;
 pub mod smtp;
 pub mod sshd;
 pub mod terminal;
+pub mod time_scale;
 pub mod tool;
 pub mod tree;
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::ensure;
 use tempfile::TempDir;
 
-use crate::haste::{Haste, shipped_rules};
+use crate::time_scale::{TimeScale, shipped_rules};
 use crate::{Alertmanager, Prometheus, Result, SmtpSink, poll};
 
 /// What stands behind Prometheus. Dropping it ends it.
@@ -19,7 +19,7 @@ pub struct Mailing {
     /// What keeps them.
     pub sink: SmtpSink,
     directory: TempDir,
-    haste: Haste,
+    time_scale: TimeScale,
 }
 
 impl Mailing {
@@ -27,8 +27,8 @@ impl Mailing {
     ///
     /// # Errors
     /// When a part does not come up, or the exporter refuses to print a configuration.
-    pub fn start(program: &Path, configs: &[&Path], default_to: &str, haste: Haste) -> Result<Self> {
-        Self::start_on(None, program, configs, default_to, haste)
+    pub fn start(program: &Path, configs: &[&Path], default_to: &str, time_scale: TimeScale) -> Result<Self> {
+        Self::start_on(None, program, configs, default_to, time_scale)
     }
 
     /// As [`Mailing::start`], with Alertmanager on this port.
@@ -40,11 +40,11 @@ impl Mailing {
         program: &Path,
         configs: &[&Path],
         default_to: &str,
-        haste: Haste,
+        time_scale: TimeScale,
     ) -> Result<Self> {
         let sink = SmtpSink::start()?;
         let directory = tempfile::Builder::new().prefix("mailing-").tempdir()?;
-        fs::write(directory.path().join("rules.yml"), haste.rules(&shipped_rules()?)?)?;
+        fs::write(directory.path().join("rules.yml"), time_scale.rules(&shipped_rules()?)?)?;
         let templates = directory.path().join("scm-backup.tmpl");
         let print = |arguments: &[&str]| {
             let mut command = Command::new(program);
@@ -67,8 +67,8 @@ impl Mailing {
             "--mail.templates-file",
             &templates.display().to_string(),
         ])?;
-        let alertmanager = Alertmanager::start_on(port, &haste.routes(&config)?, &[])?;
-        Ok(Self { alertmanager, sink, directory, haste })
+        let alertmanager = Alertmanager::start_on(port, &time_scale.routes(&config)?, &[])?;
+        Ok(Self { alertmanager, sink, directory, time_scale })
     }
 
     /// Starts a Prometheus, and has it watch by the rules once it has scraped the exporter and found Alertmanager: to
@@ -99,7 +99,7 @@ alerting:
         - targets: ['{address}']
 "
         );
-        let prometheus = Prometheus::start_on(port, &config, &[&self.haste.grace_period()])?;
+        let prometheus = Prometheus::start_on(port, &config, &[&self.time_scale.grace_period()])?;
         prometheus.wait_for("scm_backup_exporter_build_info", |samples| !samples.is_empty())?;
         poll::until("prometheus has found Alertmanager", || {
             let found = prometheus.api("/api/v1/alertmanagers")?;

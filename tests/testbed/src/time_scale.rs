@@ -11,7 +11,7 @@ use crate::Result;
 
 /// How many times quicker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Haste {
+pub struct TimeScale {
     /// The waits of alerts, before they fire and before they end.
     pub alerts: u32,
     /// The wait for further alerts before the first mail about a group.
@@ -20,7 +20,7 @@ pub struct Haste {
     pub group_interval: u32,
 }
 
-impl Haste {
+impl TimeScale {
     /// For a person who looks on: of every minute's wait a second.
     pub const DEMO: Self = Self { alerts: 60, group_wait: 60, group_interval: 60 };
 
@@ -112,7 +112,7 @@ mod tests {
     fn waits_are_divided_and_what_is_looked_back_over_stays() {
         let rules = "- alert: A\n  expr: x[1d] # for: 1h\n  for: 15m\n  keep_firing_for: 1h30m\n";
         assert_eq!(
-            Haste::TEST.rules(rules).unwrap(),
+            TimeScale::TEST.rules(rules).unwrap(),
             "- alert: A\n  expr: x[1d] # for: 1h\n  for: 3750ms\n  keep_firing_for: 22500ms\n"
         );
     }

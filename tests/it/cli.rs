@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::world::{World, by_hand, program};
+use crate::world::{World, program, run_cli};
 
 #[test]
 fn round_by_hand_shows_the_state_in_words_and_in_the_exit_status() {
@@ -13,12 +13,12 @@ fn round_by_hand_shows_the_state_in_words_and_in_the_exit_status() {
     let (_one, _two) = (world.sshd("N1"), world.sshd("N2"));
     let config = world.hub("A", "srv1").write("A = N1 N2", "");
 
-    let output = by_hand(&config, &["probe", "A", "N1"]);
+    let output = run_cli(&config, &["probe", "A", "N1"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("ok      svn/env"), "{text}");
 
-    let output = by_hand(&config, &["probe"]);
+    let output = run_cli(&config, &["probe"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("missing: expected, none held"), "{text}");
@@ -30,15 +30,15 @@ fn round_by_hand_shows_the_state_in_words_and_in_the_exit_status() {
     assert_eq!(probe.status().unwrap().code(), Some(3));
 
     good.repo("svn/env", &testbed::tree::Nights::of_size(50_000_000).revision(3591).count(40)).unwrap();
-    assert_eq!(by_hand(&config, &["probe", "A", "N1"]).status.code(), Some(1));
-    let metrics = by_hand(&config, &["probe", "A", "N1", "--output", "openmetrics"]);
+    assert_eq!(run_cli(&config, &["probe", "A", "N1"]).status.code(), Some(1));
+    let metrics = run_cli(&config, &["probe", "A", "N1", "--output", "openmetrics"]);
     let metrics = String::from_utf8(metrics.stdout).unwrap();
     assert!(
         metrics.contains("\nscm_backup_tarballs{hub=\"A\",node=\"N1\",repo=\"svn/env\"} 40\n"),
         "{metrics}"
     );
     assert!(metrics.ends_with("# EOF\n"));
-    let json = by_hand(&config, &["probe", "--output", "json"]);
+    let json = run_cli(&config, &["probe", "--output", "json"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["hubs"][0]["nodes"][0]["node"], "N2");
     assert_eq!(json["state"], "alarm");
@@ -68,7 +68,7 @@ fn node_that_cannot_be_looked_at_is_status_3_with_what_to_do() {
     let nobody = testbed::broken::Refusing::start().unwrap();
     world.know("N1", &nobody);
     let config = world.hub("A", "srv1").write("A = N1", "");
-    let output = by_hand(&config, &["probe"]);
+    let output = run_cli(&config, &["probe"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(
@@ -99,7 +99,7 @@ fn name_that_is_not_configured_is_a_wrong_command_line_and_what_was_meant_is_nam
         ),
         (&["authorized-key", "ZZ"], 1, "\"ZZ\" is a hub; name one of its nodes: C, SDU"),
     ] {
-        let output = by_hand(&config, args);
+        let output = run_cli(&config, args);
         assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {expected}\n"), "{args:?}");
         assert_eq!(output.status.code(), Some(status), "{args:?}");
     }
@@ -110,7 +110,7 @@ fn level_that_would_silence_the_log_is_a_wrong_command_line() {
     let world = World::new();
     let config = world.write("A = N1", "");
     for level in ["loud", "", "warn,loud"] {
-        let output = by_hand(&config, &["check", "--log.level", level]);
+        let output = run_cli(&config, &["check", "--log.level", level]);
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(64), "{level:?}: {text}");
         assert!(text.contains("error, warn, info, debug, trace"), "{level:?}: {text}");
@@ -125,7 +125,7 @@ fn what_is_logged_is_what_was_asked_for() {
     world.know("N1", &nobody);
     let config = world.hub("A", "srv1").write("A = N1", "");
     let logs = |level: &str| {
-        let output = by_hand(&config, &["probe", "--log.level", level]);
+        let output = run_cli(&config, &["probe", "--log.level", level]);
         assert_eq!(output.status.code(), Some(3), "{level}");
         String::from_utf8(output.stderr).unwrap().contains("probe failed")
     };
@@ -159,7 +159,7 @@ fn missing_configuration_is_told_with_one_to_begin_with() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.ini");
     for (args, status) in [(&[][..], 1), (&["check"], 1), (&["probe"], 3), (&["authorized-key", "SDU"], 1)] {
-        let output = by_hand(&config, args);
+        let output = run_cli(&config, args);
         let told = [output.stdout, output.stderr].concat();
         let told = String::from_utf8(told).unwrap();
         assert_eq!(output.status.code(), Some(status), "{args:?}: {told}");
@@ -171,14 +171,14 @@ fn missing_configuration_is_told_with_one_to_begin_with() {
             told.lines().filter_map(|line| Some(line.strip_prefix("  ")?.to_owned() + "\n")).collect();
         let written = dir.path().join("example.ini");
         std::fs::write(&written, example).unwrap();
-        let checked = by_hand(&written, &["check"]);
+        let checked = run_cli(&written, &["check"]);
         let text = String::from_utf8(checked.stdout).unwrap();
         assert_eq!(checked.status.code(), Some(0), "{text}");
         assert!(text.contains("ok: 1 hub, 1 target, 0 warnings"), "{text}");
     }
     let faulty = dir.path().join("example.ini");
     std::fs::write(&faulty, "[HUB]\n").unwrap();
-    let output = by_hand(&faulty, &["check"]);
+    let output = run_cli(&faulty, &["check"]);
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "a file that is there needs no example");
 }
 
@@ -191,7 +191,7 @@ fn metrics_by_hand_are_what_promtool_and_a_strict_parser_take() {
     world.know("N2", &nobody);
     let config = world.hub("A", "srv1").write("A = N1 N2", "");
     let printed = |format: &str| {
-        let output = by_hand(&config, &["probe", "--output", format]);
+        let output = run_cli(&config, &["probe", "--output", format]);
         assert_eq!(output.status.code(), Some(3), "{format}");
         String::from_utf8(output.stdout).unwrap()
     };
@@ -218,7 +218,7 @@ fn check_warns_of_files_that_ssh_will_not_find() {
         "[node N1]\nkey_filename = /nonexistent/key\n[node N2]\nkey_filename = /nonexistent/key\nknown_hosts = {dir}"
     ));
     let config = world.hub("A", "srv1").write("A = N1 N2", "");
-    let output = by_hand(&config, &["check"]);
+    let output = run_cli(&config, &["check"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     for words in [
@@ -236,7 +236,7 @@ fn live_check_by_root_says_whose_keys_it_uses() {
     let nobody = testbed::broken::Refusing::start().unwrap();
     world.know("N1", &nobody);
     let config = world.hub("A", "srv1").write("A = N1", "");
-    let said = |args: &[&str]| String::from_utf8(by_hand(&config, args).stdout).unwrap();
+    let said = |args: &[&str]| String::from_utf8(run_cli(&config, args).stdout).unwrap();
     let is_root = rustix::process::geteuid().is_root();
     let live = said(&["check", "--live"]);
     assert_eq!(
@@ -256,11 +256,11 @@ fn live_check_says_what_every_node_answered() {
     let nobody = testbed::broken::Refusing::start().unwrap();
     world.know("N2", &nobody);
     let config = world.hub("A", "srv1").write("A = N1 N2", "");
-    let output = by_hand(&config, &["check", "--live"]);
+    let output = run_cli(&config, &["check", "--live"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("holds 14 tarballs of 2 repos (listed with printf)"), "{text}");
     assert!(text.contains("connect: ssh: connect to host"), "{text}");
     assert!(text.contains("not ok: 1 of 2 targets gave no complete listing"), "{text}");
-    assert_eq!(by_hand(&config, &["check"]).status.code(), Some(0));
+    assert_eq!(run_cli(&config, &["check"]).status.code(), Some(0));
 }
