@@ -1,5 +1,5 @@
-//! The dependencies are what deny.toml allows: their licences, their sources, what is banned; and they build with the Rust
-//! that Cargo.toml names. `make deny` also asks for advisories, and needs cargo-deny and the network.
+//! The dependencies are what deny.toml allows: their licences, their sources, what is banned; and they build with
+//! the Rust that Cargo.toml names. `make deny` also asks for advisories, and needs cargo-deny and the network.
 
 use std::collections::BTreeSet;
 use std::path::Path;

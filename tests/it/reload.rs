@@ -66,7 +66,7 @@ fn faulty_configuration_is_refused_with_every_fault_and_changes_nothing() {
 
     fs::remove_file(&config).unwrap();
     exporter.signal(Signal::HUP);
-    exporter.wait_for_log("cannot be read").unwrap();
+    exporter.wait_for_log("config.ini: does not exist").unwrap();
     assert_eq!(value(&exporter.text("/metrics?collect[]=exporter").unwrap(), RELOADED), 0.0);
 
     fs::write(&config, good).unwrap();

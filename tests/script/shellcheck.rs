@@ -1,5 +1,5 @@
-//! Every shell script of the project, and what is made of the probe script, as shellcheck sees them. What a script means as
-//! it stands is allowed there, with the reason.
+//! Every shell script of the project, and what is made of the probe script, as shellcheck sees them. What a
+//! script means as it stands is allowed there, with the reason.
 
 use std::fs;
 use std::io::Write as _;
