@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::verdict::{Concern, Note};
 
-use crate::page::{assert_same, section, table};
+use crate::page::{CONFIGURATION, METRICS, assert_same, table};
 
 const AGE: SignedDuration = SignedDuration::ZERO;
 const LIMIT: Duration = Duration::ZERO;
@@ -15,30 +15,36 @@ const LIMIT: Duration = Duration::ZERO;
 /// The row that tells of a concern. A new one does not compile until it has a row.
 fn row_of(concern: &Concern) -> &'static str {
     match concern {
-        Concern::Missing => "expected, and none is held",
-        Concern::NotSeen { .. } => "expected and not seen, but not all could be read",
-        Concern::TooOld { .. } => "the newest is older than `max_age`",
-        Concern::Empty => "the newest is empty *",
-        Concern::NoSidecar => "the newest has no sidecar, while others of the repo have one *",
-        Concern::Contradicted { .. } => "the newest has not the size that its sidecar gives *",
-        Concern::Garbled => "the newest has a sidecar that cannot be understood *",
-        Concern::Shrunk { .. } => "the newest over the one before it is less than `min_size_ratio` *",
-        Concern::TooFew { .. } => "fewer are held than `min_tarballs`",
-        Concern::TooMany { .. } => "more are held than `max_tarballs`",
-        Concern::Future { .. } => "the newest is stamped more than an hour in the future",
+        Concern::Missing => "it is expected, and has no tarball",
+        Concern::NotSeen { .. } => {
+            "it is expected and was not found, but parts of the tree could not be read"
+        }
+        Concern::TooOld { .. } => "the newest tarball is older than `max_age`",
+        Concern::Empty => "the newest tarball is empty *",
+        Concern::NoSidecar => "the newest tarball has no sidecar, but others of the repo have one *",
+        Concern::Contradicted { .. } => "the newest tarball has another size than its sidecar gives *",
+        Concern::Garbled => "the newest tarball has a sidecar that cannot be understood *",
+        Concern::Shrunk { .. } => {
+            "the newest tarball is smaller than `min_size_ratio` times the one before it *"
+        }
+        Concern::TooFew { .. } => "it has fewer tarballs than `min_tarballs`",
+        Concern::TooMany { .. } => "it has more tarballs than `max_tarballs`",
+        Concern::Future { .. } => "the newest tarball is stamped more than an hour in the future",
     }
 }
 
 fn row_of_note(note: &Note) -> &'static str {
     match note {
-        Note::NoTarballs => "no tarball is held, and no repo is expected",
-        Note::StaleLock { .. } => "`LOCKED` has stood for longer than that: a transfer hangs, or was cut",
+        Note::NoTarballs => "it has no tarball, and no repo is expected",
+        Note::StaleLock { .. } => {
+            "`LOCKED` has existed for longer than a transfer may take (see above): a transfer hangs, or was interrupted"
+        }
         Note::FutureLock { .. } => "`LOCKED` is dated more than an hour in the future",
         Note::Incomplete { .. } => "directories or files could not be read",
         Note::ZoneShift { .. } => {
-            "stamps and the files' own times disagree by the same whole hours: `timezone` is missing or wrong"
+            "the stamps differ from the files' own times by the same number of whole hours: `timezone` is missing or wrong"
         }
-        Note::ClockOff { .. } => "the node's clock is more than a minute off ours",
+        Note::ClockOff { .. } => "the node's clock is more than a minute off the exporter's",
         Note::Rejects { .. } => "names do not fit the layout",
     }
 }
@@ -49,7 +55,7 @@ fn shrunk(verified: bool) -> Concern {
 
 /// The rows of a table by their first cell, each with the word that its second begins with.
 fn documented(first: &str) -> BTreeSet<(String, String)> {
-    let rows = table(section("What is an alarm"), first);
+    let rows = table(METRICS.section("Status"), first);
     let status = |cell: &str| cell.split([',', ';']).next().unwrap_or_default().to_owned();
     rows.iter().map(|row| (row[0].clone(), status(&row[1]))).collect()
 }
@@ -70,13 +76,13 @@ fn table_of_concerns_gives_their_statuses() {
         Concern::Future { by: AGE },
     ];
     let real = real.iter().map(|concern| (row_of(concern).to_owned(), concern.status().to_string()));
-    assert_same(&documented("what is the matter with a repo"), &real.collect());
+    assert_same(&documented("problem of a repo"), &real.collect());
     assert_eq!(shrunk(true).status().as_str(), "warn");
-    let rows: BTreeMap<_, _> = table(section("What is an alarm"), "what is the matter with a repo")
+    let rows: BTreeMap<_, _> = table(METRICS.section("Status"), "problem of a repo")
         .into_iter()
         .map(|row| (row[0].clone(), row[1].clone()))
         .collect();
-    assert!(rows[row_of(&shrunk(true))].starts_with("alarm; warn where its sidecar"));
+    assert!(rows[row_of(&shrunk(true))].starts_with("alarm; warn if its sidecar"));
 }
 
 #[test]
@@ -91,12 +97,12 @@ fn table_of_notes_gives_their_statuses() {
         Note::Rejects { count: 1 },
     ];
     let real = real.iter().map(|note| (row_of_note(note).to_owned(), note.status().to_string()));
-    assert_same(&documented("what is the matter with a target"), &real.collect());
+    assert_same(&documented("problem of a target"), &real.collect());
 }
 
 #[test]
 fn bounds_are_those_of_the_parser() {
-    let rows = table(section("Limits"), "what");
+    let rows = table(CONFIGURATION.section("Limits of the exporter"), "what");
     let of = |what: &str| rows.iter().find(|row| row[0].starts_with(what)).unwrap()[1].clone();
     assert_eq!(of("one line"), format!("{} KiB", Parser::MAX_LINE / 1024));
     assert_eq!(of("noise"), format!("{} MiB", Parser::MAX_NOISE / 1024 / 1024));
