@@ -31,6 +31,7 @@ pages! {
     TROUBLESHOOTING = "docs/troubleshooting.md";
     TIME_ZONES = "docs/time-zones.md";
     PERFORMANCE = "docs/performance.md";
+    DECISIONS = "docs/decisions.md";
 }
 
 impl Page {
