@@ -132,7 +132,11 @@ fn full() -> anyhow::Result<(Inventory, Sighting)> {
 }
 
 fn write(inventory: &Inventory, sighting: &Sighting) -> anyhow::Result<()> {
-    let frame = Frame { now: Timestamp::from_second(1_735_690_000)?, telemetry_path: "/metrics".to_owned() };
+    let frame = Frame {
+        now: Timestamp::from_second(1_735_690_000)?,
+        telemetry_path: "/metrics".to_owned(),
+        reload_failed_since: None,
+    };
     let round = table::seen(inventory, std::slice::from_ref(sighting), frame.now);
     let seen = Seen {
         target: sighting.target.clone(),

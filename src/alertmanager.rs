@@ -144,7 +144,7 @@ pub fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, Mail
     Ok(Printed { text, warnings })
 }
 
-/// The file of templates. Where an address is given, the bare paths of runbooks and dashboards become links.
+/// The file of templates. Where an address is given, the bare paths of runbooks become links, and dashboards are linked to at all.
 pub fn templates(links: &Links) -> String {
     let mut text = TEMPLATES.to_owned();
     let mut define = |name: &str, old: &str, new: &str| {
@@ -162,11 +162,8 @@ pub fn templates(links: &Links) -> String {
     }
     if let Some(address) = &links.grafana {
         define("dashboards", "", &base(address));
-        define(
-            "html.dashboard",
-            "{{ template \"scm_backup.html.dashboard.path\" . }}",
-            "{{ template \"scm_backup.html.dashboard.link\" . }}",
-        );
+        define("html.dashboard", "", "{{ template \"scm_backup.html.dashboard.link\" . }}");
+        define("text.dashboard", "", "{{ template \"scm_backup.text.dashboard.link\" . }}");
     }
     text
 }

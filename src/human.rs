@@ -50,6 +50,19 @@ impl fmt::Display for Counted<'_> {
     }
 }
 
+/// How many places of a tree in words: `1 directory or file`, `2 directories or files`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places(pub u64);
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("1 directory or file"),
+            number => write!(f, "{number} directories or files"),
+        }
+    }
+}
+
 /// How long ago something was, in its two largest units: `3d 4h`, `26h 5m`, `40s`.
 ///
 /// Below two days hours are counted on, so that an age stands beside a limit of `26h` in the same unit.
@@ -102,6 +115,8 @@ mod tests {
         assert_eq!(counted(0, "repo"), "0 repos");
         assert_eq!(counted(1, "repo"), "1 repo");
         assert_eq!(counted(2, "directory"), "2 directories");
+        assert_eq!(Places(1).to_string(), "1 directory or file");
+        assert_eq!(Places(2).to_string(), "2 directories or files");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::text::escape_into;
+
 /// Every hub that is monitored, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
@@ -149,7 +151,7 @@ pub struct Limits {
     pub min_tarballs: Option<u64>,
     /// No more tarballs than this may be held.
     pub max_tarballs: Option<u64>,
-    /// The newest tarball's size over the previous one's may be no smaller.
+    /// The newest tarball's size over that of the largest of the three before it may be no smaller.
     pub min_size_ratio: Option<f64>,
 }
 
@@ -167,8 +169,8 @@ impl Default for Limits {
 
 /// The `repo` label: `<kind>/<name>`, as in `tracs/env`.
 ///
-/// Bytes that a label could not show (control characters, what is not UTF-8, and the backslash itself) are
-/// written `\xNN`, so that different directories never share a label.
+/// Bytes that a label could not show (characters that steer or cannot be seen, what is not UTF-8, and the backslash
+/// itself) are written `\xNN`, so that different directories never share a label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Repo(String);
 
@@ -199,33 +201,6 @@ impl fmt::Display for Repo {
     }
 }
 
-/// Whether a character steers what shows the text rather than being shown: it ends a line, or turns the direction of
-/// what comes after it, so that a name reads as another.
-pub fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Appends bytes of a path as text that is safe in a label, a log line and a terminal.
-pub fn escape_into(text: &mut String, bytes: &[u8]) {
-    use fmt::Write as _;
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if is_control(c) || c == '\\' {
-                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                    // Writing to a String cannot fail.
-                    let _ = write!(text, "\\x{byte:02x}");
-                }
-            } else {
-                text.push(c);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(text, "\\x{byte:02x}");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,5 +215,6 @@ mod tests {
         assert_eq!(of(b"tab\tesc\x1b"), "svn/tab\\x09esc\\x1b");
         assert_eq!(of("\u{85}".as_bytes()), "svn/\\xc2\\x85");
         assert_eq!(of("\u{202e}vne".as_bytes()), "svn/\\xe2\\x80\\xaevne", "it would read as env");
+        assert_eq!(of("env\u{200b}".as_bytes()), "svn/env\\xe2\\x80\\x8b", "it would look like env");
     }
 }

@@ -12,11 +12,14 @@ pub mod listing;
 pub mod report;
 pub mod verdict;
 
+pub mod advice;
 pub mod alertmanager;
 pub mod human;
 pub mod metrics;
 pub mod page;
 pub mod table;
+pub mod text;
+pub mod workers;
 
 pub mod exporter;
 pub mod http;

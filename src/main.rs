@@ -4,13 +4,15 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use scm_backup_exporter::command::{self, Cli};
-use scm_backup_exporter::probe::ssh::guard;
+use scm_backup_exporter::probe::ssh::{guard, watchdog};
 
 fn main() -> ExitCode {
-    // The guard comes before everything: it only becomes ssh.
+    // These come before everything: they are no more than small steps between us and ssh.
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == guard::SUBCOMMAND) {
-        return command::ssh_master(args);
+    match args.next() {
+        Some(first) if first == guard::SUBCOMMAND => return command::ssh_master(args),
+        Some(first) if first == watchdog::SUBCOMMAND => return command::ssh_watchdog(),
+        _ => {}
     }
     match Cli::try_parse() {
         Ok(cli) => command::run(cli),

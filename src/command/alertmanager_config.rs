@@ -90,7 +90,7 @@ pub(super) fn run(files: &[PathBuf], flags: Flags) -> ExitCode {
     }
     let inventory = match super::load(files) {
         Ok(loaded) => loaded.inventory,
-        Err(faults) => return super::fail(format_args!("the configuration has faults\n{faults}"), 1),
+        Err(faults) => return super::unusable(files, &faults, 1),
     };
     // The command line has seen to it that both are there.
     let (Some(smarthost), Some(from)) = (flags.smarthost, flags.from) else {

@@ -1,37 +1,66 @@
 //! `authorized-key`: the line that lets the probe in and nothing else.
 
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::names;
 use crate::inventory::{Connection, Inventory, Target};
 use crate::listing::authorized_key_options;
-use crate::probe::request;
+use crate::probe::{request, ssh};
+use crate::text::shell_word;
+
+/// What the node is to run, in words that every login shell takes alike.
+const APPEND: &str = "'umask 077; mkdir -p ~/.ssh; cat >> ~/.ssh/authorized_keys'";
 
 /// Prints the line for a node; one node can hold the tarballs of several hubs, and the line allows them all.
 pub(super) fn run(files: &[PathBuf], node: &str, public_key: Option<PathBuf>) -> ExitCode {
     let inventory = match super::load(files) {
         Ok(loaded) => loaded.inventory,
-        Err(faults) => return super::fail(format_args!("the configuration has faults\n{faults}"), 1),
+        Err(faults) => return super::unusable(files, &faults, 1),
     };
-    match line(&inventory, node, public_key) {
-        Ok(line) => super::print(line.as_bytes()),
+    match lines(&inventory, node, public_key) {
+        Ok(lines) => {
+            let ended =
+                super::print(lines.iter().map(|(_, line)| line.as_str()).collect::<String>().as_bytes());
+            if io::stdout().is_terminal() {
+                super::say(how_to_send(&lines));
+            }
+            ended
+        }
         Err(error) => super::fail(error, 1),
     }
 }
 
-fn line(inventory: &Inventory, node: &str, public_key: Option<PathBuf>) -> Result<String, String> {
+/// How the lines come to the node whole: a terminal cuts what is pasted into it.
+fn how_to_send(lines: &[(&Connection, String)]) -> String {
+    let longest = lines.iter().map(|(_, line)| line.len()).max().unwrap_or_default();
+    let this = std::env::args().map(|word| shell_word(&word).into_owned()).collect::<Vec<_>>().join(" ");
+    let mut text = format!(
+        "\nDo not paste it: it has {longest} bytes, and a terminal cuts a pasted line at 4096. Send it, with a login that may write there:\n"
+    );
+    for (connection, _) in lines {
+        text.push_str(&format!("  {this} | {} {APPEND}\n", ssh::by_hand_asking(connection)));
+    }
+    text.push_str("Remove an older line with this key first: sshd takes the first that has the key.");
+    text
+}
+
+/// The lines of a node, each with the connection that it is for.
+fn lines<'a>(
+    inventory: &'a Inventory,
+    node: &str,
+    public_key: Option<PathBuf>,
+) -> Result<Vec<(&'a Connection, String)>, String> {
     let mut by_connection: BTreeMap<&Connection, Vec<&Target>> = BTreeMap::new();
     for target in inventory.targets().filter(|target| target.node == node) {
         by_connection.entry(&target.connection).or_default().push(target);
     }
     if by_connection.is_empty() {
-        let known: std::collections::BTreeSet<_> =
-            inventory.targets().map(|target| target.node.as_str()).collect();
-        let known = known.into_iter().collect::<Vec<_>>().join(", ");
-        return Err(format!("no node {node:?} is configured; there are {known}"));
+        return Err(names::no_node(inventory, node));
     }
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for (connection, targets) in by_connection {
         let file = match &public_key {
             Some(file) => file.clone(),
@@ -39,7 +68,7 @@ fn line(inventory: &Inventory, node: &str, public_key: Option<PathBuf>) -> Resul
         };
         let key = read_public_key(&file)?;
         let requests: Vec<_> = targets.into_iter().map(request).collect();
-        lines.push_str(&format!("{} {key}\n", authorized_key_options(&connection.shell, &requests)));
+        lines.push((connection, format!("{} {key}\n", authorized_key_options(&connection.shell, &requests))));
     }
     Ok(lines)
 }

@@ -7,20 +7,40 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 
 use super::round::probe_once;
+use crate::advice;
 use crate::config::{self, Loaded};
+use crate::human::Counted;
 use crate::inventory::Inventory;
-use crate::probe::{Scope, Sighting};
+use crate::probe::{Scope, Sighting, local_files};
 use crate::verdict::{self, Note, Status};
 
 /// Prints every fault and warning; with `live`, what every node answers too.
 pub(super) fn run(files: &[PathBuf], live: bool) -> ExitCode {
     let outcome = super::load(files);
-    let printed = super::print(config::check_text(&outcome).as_bytes());
+    let mut seen = match &outcome {
+        Ok(loaded) => local_files::warnings(&loaded.inventory),
+        Err(_) => Vec::new(),
+    };
+    if live {
+        seen.extend(as_root());
+    }
+    let printed = super::print(config::check_text(&outcome, &seen).as_bytes());
     match outcome {
-        Err(_) => ExitCode::FAILURE,
+        Err(_) => {
+            super::say_how_to_begin(files);
+            ExitCode::FAILURE
+        }
         Ok(Loaded { inventory, .. }) if live => check_nodes(inventory),
         Ok(_) => printed,
     }
+}
+
+/// A key that root has says nothing of the exporter's, which is to run as a user of its own.
+fn as_root() -> Option<String> {
+    rustix::process::geteuid().is_root().then(|| {
+        "running as root: this uses root's keys, known_hosts and ssh configuration (/root/.ssh); to see what the exporter sees, run it as the exporter's user: su - scm-backup-exporter"
+            .to_owned()
+    })
 }
 
 fn check_nodes(inventory: Inventory) -> ExitCode {
@@ -39,14 +59,19 @@ fn check_nodes(inventory: Inventory) -> ExitCode {
 /// The last line. It is about listings; whoever reads no more must not take it for more than that, so it tells of the worst
 /// that was said above.
 fn conclusion(sightings: &[Sighting], said: Option<Status>) -> String {
-    let but = match said {
-        Some(Status::Alarm) => "; but there is an alarm above",
-        Some(Status::Warn) => "; but there is a warning above",
-        Some(Status::Ok) | None => "",
+    let above = match said {
+        Some(Status::Alarm) => Some("there is an alarm above"),
+        Some(Status::Warn) => Some("there is a warning above"),
+        Some(Status::Ok) | None => None,
     };
-    match sightings.iter().filter(|sighting| !is_complete(sighting)).count() {
-        0 => format!("ok: every target gave a complete listing{but}\n"),
-        failed => format!("not ok: {failed} of {} targets gave no complete listing{but}\n", sightings.len()),
+    let all = Counted(sightings.len() as u64, "target");
+    let (listings, joined) = match sightings.iter().filter(|sighting| !is_complete(sighting)).count() {
+        0 => ("ok: every target gave a complete listing".to_owned(), "but"),
+        failed => (format!("not ok: {failed} of {all} gave no complete listing"), "and"),
+    };
+    match above {
+        Some(above) => format!("{listings}; {joined} {above}\n"),
+        None => format!("{listings}\n"),
     }
 }
 
@@ -61,8 +86,8 @@ fn describe(text: &mut String, sighting: &Sighting, now: Timestamp) -> Option<St
     let _ = writeln!(text, "hub {} on node {} ({}):", target.hub, target.node, target.connection);
     if let Some(last) = &sighting.last {
         if let Some(failure) = &last.failure {
-            let _ = writeln!(text, "  {}: {failure}", failure.reason);
-            let _ = writeln!(text, "  to do: {}", failure.advice(target));
+            let _ = writeln!(text, "  {}: {failure}", failure.reason());
+            let _ = writeln!(text, "  to do: {}", advice::of_cause(failure, target));
         }
         let list = last.phases.list.map(|list| format!(", listing took {:.2} s", list.as_secs_f64()));
         let connect = last.phases.connect.as_secs_f64();
@@ -76,11 +101,12 @@ fn describe(text: &mut String, sighting: &Sighting, now: Timestamp) -> Option<St
         }
         _ => String::new(),
     };
-    let (repos, method) = (report.repos.len(), report.method.as_str());
+    let (tarballs, repos) = (Counted(held, "tarball"), Counted(report.repos.len() as u64, "repo"));
     let _ = writeln!(
         text,
-        "  {} holds {held} tarballs of {repos} repos{others} (listed with {method})",
-        report.root
+        "  {} holds {tarballs} of {repos}{others} (listed with {})",
+        report.root,
+        report.method.as_str()
     );
     let verdict = verdict::judge(target, report, now);
     for note in &verdict.notes {
@@ -106,6 +132,7 @@ mod tests {
     use super::*;
     use crate::inventory::{Repo, Target};
     use crate::probe::Attempt;
+    use crate::probe::failure::Cause;
     use crate::probe::ssh::Phases;
     use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
     use crate::report::{Rejects, Report};
@@ -128,6 +155,21 @@ mod tests {
     }
 
     #[test]
+    fn last_line_of_failures_joins_an_alarm_to_them() {
+        let last = |failure| Some(Attempt { ended: at(TAKEN), failure, phases: Phases::default() });
+        let target = Arc::new(target());
+        let failed =
+            Sighting { target: target.clone(), report: None, last: last(Some(Cause::ConnectionLost)) };
+        let said = |sightings: &[Sighting], status| conclusion(sightings, status);
+        let (one, both) = (std::slice::from_ref(&failed), [failed.clone(), failed.clone()]);
+        assert_eq!(said(one, None), "not ok: 1 of 1 target gave no complete listing\n");
+        assert_eq!(
+            said(&both, Some(Status::Alarm)),
+            "not ok: 2 of 2 targets gave no complete listing; and there is an alarm above\n"
+        );
+    }
+
+    #[test]
     fn tarballs_of_repos_that_are_not_selected_are_told_apart() {
         let target = Target { expected: Some([Repo::from_label("svn/env")].into()), ..target() };
         let report = Report {
@@ -141,7 +183,7 @@ mod tests {
         assert_eq!(
             text,
             "hub C2 on node C (C):\n  \
-             /data/backup/cms02 holds 7 tarballs of 1 repos, beside 2993 of repos that are not in `select` (listed with printf)\n  \
+             /data/backup/cms02 holds 7 tarballs of 1 repo, beside 2993 of repos that are not in `select` (listed with printf)\n  \
              note: 2 names do not fit the layout, the first: svn/x: not a tarball\n"
         );
     }

@@ -1,10 +1,11 @@
 //! Messages on standard error. This is the only place that knows `tracing-subscriber`.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal as _};
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, TypedValueParser};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How messages are written.
@@ -17,10 +18,68 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Sets up logging; the first call counts.
-pub(super) fn init(level: &str, format: LogFormat) -> Result<(), ParseError> {
+/// The levels, the least severe last.
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+/// A level, or a filter as for the tracing library, that is known to be valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LogLevel(String);
+
+impl LogLevel {
+    /// The library takes a word that is no level for the name of a module, and an empty filter for one that lets nothing
+    /// pass; with either the log would be silent.
+    fn parse(text: &str) -> Result<Self, String> {
+        let level = |word: &str| match word.to_ascii_lowercase().as_str() {
+            "warning" => Some("warn"),
+            "off" => Some("off"),
+            lower => LEVELS.into_iter().find(|level| *level == lower),
+        };
+        let directive = |text: &str| match text.trim().rsplit_once('=') {
+            Some((module, word)) => Some(format!("{module}={}", level(word)?)),
+            None => level(text.trim()).map(str::to_owned),
+        };
+        let filter: Option<Vec<String>> = text.split(',').map(directive).collect();
+        filter
+            .map(|directives| directives.join(","))
+            .filter(|filter| EnvFilter::try_new(filter).is_ok())
+            .map(Self)
+            .ok_or_else(|| {
+                format!("write one of {}, or levels of modules as well: info,hyper=debug", LEVELS.join(", "))
+            })
+    }
+
+    /// With this level for what the filter does not name.
+    fn filter(given: Option<&Self>, usual: &str) -> EnvFilter {
+        let given = given.map(|Self(filter)| format!(",{filter}")).unwrap_or_default();
+        EnvFilter::new(format!("{usual}{given}"))
+    }
+}
+
+/// Reads the flag's value. The levels are offered in completions and help, and filters are taken as well.
+#[derive(Debug, Clone)]
+pub(super) struct LogLevelParser;
+
+impl TypedValueParser for LogLevelParser {
+    type Value = LogLevel;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<LogLevel, clap::Error> {
+        LogLevel::parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(LEVELS.into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// Sets up logging; the first call counts. What the level that was given does not name is logged at the usual level.
+pub(super) fn init(given: Option<&LogLevel>, usual: &str, format: LogFormat) {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(level)?)
+        .with_env_filter(LogLevel::filter(given, usual))
         .with_target(false)
         // By default a message that cannot be written is told on standard error too, and that panics: a log on a full
         // disk would end the exporter.
@@ -30,5 +89,47 @@ pub(super) fn init(level: &str, format: LogFormat) -> Result<(), ParseError> {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
     };
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<String> {
+        LogLevel::parse(text).ok().map(|LogLevel(filter)| filter)
+    }
+
+    #[test]
+    fn levels_and_filters_are_taken() {
+        for (text, expected) in [
+            ("warn", "warn"),
+            ("warning", "warn"),
+            ("DEBUG", "debug"),
+            ("info,hyper=debug", "info,hyper=debug"),
+            ("scm_backup_exporter::probe=WARNING, error", "scm_backup_exporter::probe=warn,error"),
+            ("off", "off"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_silence_everything_is_refused_with_the_levels() {
+        for text in ["", " ", "loud", "info,loud", "hyper=loud", "=debug=x", ",", "info,", "[=debug"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        let wrong = LogLevel::parse("loud").err().unwrap_or_default();
+        assert!(LEVELS.iter().all(|level| wrong.contains(level)), "{wrong}");
+    }
+
+    #[test]
+    fn module_in_a_filter_leaves_the_others_at_their_usual_level() {
+        let filter = |text: &str| LogLevel::filter(LogLevel::parse(text).ok().as_ref(), "info").to_string();
+        assert!(
+            filter("hyper=trace").split(',').any(|directive| directive == "info"),
+            "{}",
+            filter("hyper=trace")
+        );
+        assert_eq!(filter("warn"), "warn");
+    }
 }

@@ -3,7 +3,9 @@
 mod alertmanager_config;
 mod authorized_key;
 mod check;
+mod completions;
 mod logging;
+mod names;
 mod probe;
 mod round;
 mod serve;
@@ -17,7 +19,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Faults, Loaded};
 use crate::exporter::process_env;
-use crate::probe::ssh::guard;
+use crate::probe::ssh::{guard, watchdog};
 
 /// Exit status of a wrong command line, as in sysexits.h; 2 is taken by an alarm.
 const USAGE: u8 = 64;
@@ -47,10 +49,10 @@ struct Common {
         default_value = "/etc/scm-backup-exporter/config.ini"
     )]
     config_files: Vec<PathBuf>,
-    /// Least severe messages to log: error, warn, info, debug, trace, or a filter as for the tracing library; by
-    /// default info when serving, and error in subcommands, which say themselves what they found
-    #[arg(long = "log.level", value_name = "LEVEL", global = true)]
-    log_level: Option<String>,
+    /// Least severe messages to log, or a filter such as info,hyper=debug; by default info when serving, and error in
+    /// subcommands, which say themselves what they found
+    #[arg(long = "log.level", value_name = "LEVEL", global = true, value_parser = logging::LogLevelParser)]
+    log_level: Option<logging::LogLevel>,
     /// How messages are written on standard error
     #[arg(long = "log.format", value_name = "FORMAT", global = true, value_enum, default_value_t)]
     log_format: logging::LogFormat,
@@ -59,6 +61,7 @@ struct Common {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Load the configuration and report every fault and warning
+    #[command(after_long_help = config::keys_help())]
     Check {
         /// Connect to every node too, and say what was found or what to do
         #[arg(long)]
@@ -76,7 +79,7 @@ enum Command {
     },
     /// Print the line for a node's authorized_keys that allows the probe and nothing else
     AuthorizedKey {
-        /// The node's tag
+        /// Name of the node, without user and port, as `check` shows it
         node: String,
         /// Public key file; by default that of the node's `key_filename`, or ~/.ssh/id_ed25519.pub
         #[arg(long, value_name = "FILE")]
@@ -103,15 +106,14 @@ enum Output {
     Json,
     /// The metrics, as OpenMetrics
     Openmetrics,
+    /// The metrics, as Prometheus text: for promtool and the textfile collector of node_exporter
+    Prometheus,
 }
 
 /// Runs what the command line asks for.
 pub fn run(cli: Cli) -> ExitCode {
     let usual = if cli.command.is_none() { "info" } else { "error" };
-    let level = cli.common.log_level.as_deref().unwrap_or(usual);
-    if let Err(error) = logging::init(level, cli.common.log_format) {
-        return fail(format_args!("--log.level {level:?}: {error}"), USAGE);
-    }
+    logging::init(cli.common.log_level.as_ref(), usual, cli.common.log_format);
     let files = cli.common.config_files;
     match cli.command {
         None => serve::run(files, cli.serve),
@@ -119,11 +121,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(Command::Probe { hub, node, output }) => probe::run(&files, hub, node, output),
         Some(Command::AuthorizedKey { node, public_key }) => authorized_key::run(&files, &node, public_key),
         Some(Command::AlertmanagerConfig(flags)) => alertmanager_config::run(&files, flags),
-        Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "scm-backup-exporter", &mut script);
-            print(&script)
-        }
+        Some(Command::Completions { shell }) => print(completions::script(shell).as_bytes()),
         Some(Command::Man) => {
             let mut page = Vec::new();
             match clap_mangen::Man::new(Cli::command()).render(&mut page) {
@@ -154,10 +152,50 @@ pub fn ssh_master(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Ends what a killed exporter leaves; see [`watchdog`].
+pub fn ssh_watchdog() -> ExitCode {
+    match watchdog::watch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 /// Loads the configuration, or prints its faults.
 fn load(files: &[PathBuf]) -> Result<Loaded, Faults> {
     config::load(files, &process_env)
 }
+
+/// Says that the configuration cannot be used and why, and where a file is missing, how to begin one.
+fn unusable(files: &[PathBuf], faults: &Faults, status: u8) -> ExitCode {
+    let status = fail(format_args!("the configuration has faults\n{faults}"), status);
+    say_how_to_begin(files);
+    status
+}
+
+/// What to do where a file of the configuration is missing.
+fn say_how_to_begin(files: &[PathBuf]) {
+    if files.iter().any(|file| matches!(file.try_exists(), Ok(false))) {
+        say(FIRST_CONFIGURATION);
+    }
+}
+
+/// What to do without a configuration.
+const FIRST_CONFIGURATION: &str = "
+Name your file with --config.file FILE, or begin with a small one such as:
+
+  ; Which hubs there are, and on which nodes their tarballs lie. A node is named as in `ssh NODE`.
+  [HUB]
+  ZZ = SDU
+
+  ; The directory on the node that holds backup/.
+  [ENV]
+  scm_fold = /data/scm
+
+  ; The hub's host name as it stands in the paths: /data/scm/backup/zz.example.org/...
+  [ZZ]
+  srvnode = zz.example.org
+
+`scm-backup-exporter check --live` then says what the nodes answer.";
 
 /// Prints on standard output; a reader that has gone away is not our fault.
 fn print(bytes: &[u8]) -> ExitCode {

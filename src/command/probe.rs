@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::Output;
 use super::round::probe_once;
+use super::{Output, names};
 use crate::inventory::Inventory;
 use crate::metrics::{self, Format, Snapshot};
 use crate::probe::{Scope, Sighting};
@@ -21,7 +21,7 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
     let inventory = match super::load(files) {
         Ok(loaded) => loaded.inventory,
         Err(faults) => {
-            return super::fail(format_args!("the configuration has faults\n{faults}"), COULD_NOT_LOOK);
+            return super::unusable(files, &faults, COULD_NOT_LOOK);
         }
     };
     let scope = match scope(&inventory, hub, node) {
@@ -37,7 +37,8 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
     let text = match output {
         Output::Table => Ok(table::text(&round, look())),
         Output::Json => table::json(&round).map(|json| json + "\n").map_err(|error| error.to_string()),
-        Output::Openmetrics => open_metrics(inventory, &scope, sightings, now),
+        Output::Openmetrics => exposition(inventory, &scope, sightings, now, Format::OpenMetrics),
+        Output::Prometheus => exposition(inventory, &scope, sightings, now, Format::Text),
     };
     match text {
         Ok(text) => {
@@ -51,18 +52,11 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
 
 fn scope(inventory: &Inventory, hub: Option<String>, node: Option<String>) -> Result<Scope, String> {
     let Some(hub) = hub else { return Ok(Scope::All) };
-    let names = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>().join(", ");
-    let Some(known) = inventory.hubs.get(&hub) else {
-        let known = names(inventory.hubs.keys().collect());
-        return Err(format!("no hub {hub:?} is configured; there are {known}"));
-    };
+    let Some(known) = inventory.hubs.get(&hub) else { return Err(names::no_hub(inventory, &hub)) };
     match node {
         None => Ok(Scope::Hub(hub)),
         Some(node) if known.targets.contains_key(&node) => Ok(Scope::Node(hub, node)),
-        Some(node) => {
-            let known = names(known.targets.keys().collect());
-            Err(format!("hub {hub:?} has no node {node:?}; there are {known}"))
-        }
+        Some(node) => Err(names::no_node_of_hub(known, &node)),
     }
 }
 
@@ -78,15 +72,16 @@ fn terminal_width() -> Option<u16> {
     (size.ws_col > 0).then_some(size.ws_col)
 }
 
-fn open_metrics(
+fn exposition(
     inventory: Inventory,
     scope: &Scope,
     sightings: Vec<Sighting>,
     now: Timestamp,
+    format: Format,
 ) -> Result<String, String> {
     let hubs = inventory.hubs.into_values().filter(|hub| scope.holds(&hub.name)).collect();
     let snapshot = Snapshot { now, hubs, sightings, exporter: None };
-    metrics::encode(snapshot, Format::OpenMetrics).map_err(|_| "cannot encode the metrics".to_owned())
+    metrics::encode(snapshot, format).map_err(|_| "cannot encode the metrics".to_owned())
 }
 
 fn status(state: State) -> u8 {

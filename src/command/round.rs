@@ -32,7 +32,7 @@ pub(super) fn probe_once(inventory: Inventory, scope: &Scope) -> Result<Vec<Sigh
     super::runtime()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let prober = Arc::new(Prober::new(inventory, dir, MAX_CONCURRENT));
+        let prober = Arc::new(Prober::new(inventory, dir, MAX_CONCURRENT)?);
         let outcome = tokio::select! {
             () = probe_all(&prober, scope) => Ok(prober.sightings(scope)),
             _ = interrupt.recv() => Err(RoundError::Interrupted),

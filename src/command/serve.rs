@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -10,27 +11,46 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exporter::Exporter;
-use crate::http::{self, Site, WebConfig};
+use crate::http::{self, AllowedHost, Site, WebConfig};
+use crate::probe::local_files;
 use crate::probe::runtime_dir::RuntimeDir;
+
+/// How long the processes of ssh may take to end when the exporter stops: they are killed after two seconds.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Flags of the server.
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     /// Address to listen on; give it again to listen on several
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10222")]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10222", value_parser = listen_address)]
     listen_addresses: Vec<String>,
     /// Web configuration file, as Prometheus takes it: TLS and users
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config: Option<PathBuf>,
+    /// Host name by which it may be asked, as a protection against DNS rebinding; give it again for several; by
+    /// default every name
+    #[arg(long = "web.allowed-host", value_name = "HOST[:PORT]")]
+    allowed_hosts: Vec<AllowedHost>,
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     telemetry_path: String,
     /// Scrapes at once; 0 for any number
     #[arg(long = "web.max-requests", value_name = "N", default_value_t = 100)]
     max_requests: usize,
-    /// Listings under way at once
+    /// Listings under way at once of nodes that answered last time, as many of those never listed, and as many of those
+    /// that hung
     #[arg(long = "probe.max-concurrent", value_name = "N", default_value_t = 64)]
     max_concurrent: usize,
+}
+
+/// What can be bound to: a host or nothing, and a port. Whether the host is one of this machine's shows then.
+fn listen_address(text: &str) -> Result<String, String> {
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    match text.rsplit_once(':') {
+        Some((host, port)) if is_port(port) && !host.contains(['/', ' ']) => Ok(text.to_owned()),
+        None if is_port(text) => Err(format!("write :{text}")),
+        _ => Err("write HOST:PORT, as 127.0.0.1:10222 or [::1]:10222, or :PORT for every address".to_owned()),
+    }
 }
 
 fn telemetry_path(path: &str) -> Result<String, String> {
@@ -47,8 +67,11 @@ fn telemetry_path(path: &str) -> Result<String, String> {
 pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
     let loaded = match super::load(&files) {
         Ok(loaded) => loaded,
-        Err(faults) => return super::fail(format_args!("the configuration has faults\n{faults}"), 1),
+        Err(faults) => return super::unusable(&files, &faults, 1),
     };
+    for warning in local_files::warnings(&loaded.inventory) {
+        tracing::warn!("{warning}");
+    }
     let protection = match flags.web_config.as_deref().map(WebConfig::load).transpose() {
         Ok(protection) => protection.unwrap_or_default(),
         Err(error) => return super::fail(chain(&error), 1),
@@ -58,17 +81,27 @@ pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
         Err(error) => return super::fail(error, 1),
     };
     raise_file_limit();
-    let exporter = Arc::new(Exporter::new(files, loaded, dir, flags.max_concurrent));
-    let runtime = match super::runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return super::fail(error, 1),
+    let started = Exporter::new(files, loaded, dir, flags.max_concurrent).and_then(|exporter| {
+        let exporter = Arc::new(exporter);
+        let site = Site::new(exporter.clone(), flags.telemetry_path, flags.max_requests)?;
+        let site = site.only_as(flags.allowed_hosts).protected(protection);
+        Ok((exporter, site, super::runtime()?))
+    });
+    let (exporter, site, runtime) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            return super::fail(format_args!("cannot start the threads that serving needs: {error}"), 1);
+        }
     };
-    runtime.block_on(serve(exporter, flags, protection))
+    let status = runtime.block_on(serve(exporter, site, &flags.listen_addresses));
+    // Whatever still runs on another thread ends with the process.
+    runtime.shutdown_background();
+    status
 }
 
-async fn serve(exporter: Arc<Exporter>, flags: Flags, protection: WebConfig) -> ExitCode {
+async fn serve(exporter: Arc<Exporter>, site: Site, listen_addresses: &[String]) -> ExitCode {
     let mut listeners = Vec::new();
-    for address in &flags.listen_addresses {
+    for address in listen_addresses {
         match http::bind(address).await {
             Ok(listener) => listeners.push(listener),
             Err(error) => return super::fail(format_args!("cannot listen on {address}: {error}"), 1),
@@ -84,13 +117,14 @@ async fn serve(exporter: Arc<Exporter>, flags: Flags, protection: WebConfig) -> 
             tracing::info!(%address, "listening");
         }
     }
-    let site = Site::new(exporter.clone(), flags.telemetry_path, flags.max_requests).protected(protection);
-    let site = Arc::new(site);
     let closing = async {
         stop.cancelled().await;
-        exporter.prober().close().await;
+        // Every process has been killed by then; one that the kernel does not let go is not waited for.
+        if tokio::time::timeout(CLOSE_TIMEOUT, exporter.prober().close()).await.is_err() {
+            tracing::warn!("processes of ssh did not end in time");
+        }
     };
-    tokio::join!(http::serve(listeners, site, stop.clone()), closing);
+    tokio::join!(http::serve(listeners, Arc::new(site), stop.clone()), closing);
     watching.abort();
     tracing::info!("stopped");
     ExitCode::SUCCESS
@@ -114,8 +148,9 @@ fn watch_signals(
         loop {
             tokio::select! {
                 _ = hangup.recv() => {
-                    // What went wrong is in the log; the configuration before stays in force.
-                    let _ = exporter.reload();
+                    let exporter = exporter.clone();
+                    // A signal to stop must not wait for it. What went wrong is in the log.
+                    tokio::spawn(async move { drop(exporter.reload().await) });
                 }
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{Faults, Loaded};
+use crate::human::Counted;
 use crate::inventory::Hub;
 
-/// Every fault and warning, and what the configuration amounts to if it has no fault; lines, each with its end.
-pub fn check_text(result: &Result<Loaded, Faults>) -> String {
+/// Every fault and warning, and what the configuration amounts to if it has no fault; lines, each with its end. `seen` are
+/// further warnings, of what was looked at outside the configuration.
+pub fn check_text(result: &Result<Loaded, Faults>, seen: &[String]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     match result {
@@ -15,12 +17,15 @@ pub fn check_text(result: &Result<Loaded, Faults>) -> String {
             for warning in warnings {
                 let _ = writeln!(text, "warning: {warning}");
             }
+            for warning in seen {
+                let _ = writeln!(text, "warning: {warning}");
+            }
             for hub in inventory.hubs.values() {
                 let _ = writeln!(text, "{}", summary(hub));
             }
             let hubs = counted(inventory.hubs.len(), "hub");
             let targets = counted(inventory.targets().count(), "target");
-            let warnings = counted(warnings.len(), "warning");
+            let warnings = counted(warnings.len() + seen.len(), "warning");
             let _ = writeln!(text, "ok: {hubs}, {targets}, {warnings}");
         }
         Err(faults) => {
@@ -64,7 +69,6 @@ fn summary(hub: &Hub) -> String {
     format!("hub {} ({}): {expected}, on {nodes}; stamps in {zones}", hub.name, hub.srvnode)
 }
 
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
+fn counted(count: usize, what: &str) -> Counted<'_> {
+    Counted(count as u64, what)
 }

@@ -4,48 +4,48 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where something stands: as much of file, section and key as there is.
+use crate::text::Escaped;
+
+/// Where something stands: as much of file, line, section and key as there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spot {
     pub(super) file: PathBuf,
+    /// The file's position among the files.
+    pub(super) position: usize,
+    /// Counted from 1; 0 for the file as a whole.
+    pub(super) line: usize,
     section: Option<String>,
     key: Option<String>,
-    /// Line, counted from 1, where the text could not be read at all.
-    line: Option<usize>,
-    /// File, section and setting by position: findings are shown in this order.
-    pub(super) order: [usize; 3],
 }
 
 impl Spot {
     /// A whole file, by its path and its position among the files.
     pub(super) fn file(path: &Path, position: usize) -> Self {
-        Self { file: path.to_owned(), section: None, key: None, line: None, order: [position, 0, 0] }
+        Self { file: path.to_owned(), position, line: 0, section: None, key: None }
     }
 
     /// A line of this file.
-    pub(super) fn line(self, line: usize) -> Self {
-        Self { line: Some(line), order: [self.order[0], 0, line], ..self }
+    pub(super) fn line(&self, line: usize) -> Self {
+        Self { line, ..self.clone() }
     }
 
-    /// A section of this file, as its header is written, by its position in the file.
-    pub(super) fn section(&self, header: &str, position: usize) -> Self {
-        let order = [self.order[0], 1 + position, 0];
-        Self { section: Some(header.to_owned()), key: None, order, ..self.clone() }
+    /// A section of this file, as its header is written in this line.
+    pub(super) fn section(&self, header: &str, line: usize) -> Self {
+        Self { section: Some(header.to_owned()), line, ..self.clone() }
     }
 
-    /// A setting of this section, by its position there.
-    pub(super) fn setting(&self, key: &str, position: usize) -> Self {
-        let order = [self.order[0], self.order[1], 1 + position];
-        Self { key: Some(key.to_owned()), order, ..self.clone() }
+    /// A setting of this section, in this line.
+    pub(super) fn setting(&self, key: &str, line: usize) -> Self {
+        Self { key: Some(key.to_owned()), line, ..self.clone() }
     }
 
-    /// A key that this section lacks.
+    /// A key that this section lacks, or one for several.
     pub(super) fn lacking(&self, key: &str) -> Self {
-        Self { key: Some(key.to_owned()), ..self.clone() }
+        self.setting(key, self.line)
     }
 }
 
-/// One fault or warning. It prints as `FILE: [SECTION] KEY: what is wrong; what to do`.
+/// One fault or warning. It prints as `FILE:LINE: [SECTION] KEY: what is wrong; what to do`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     spot: Spot,
@@ -54,28 +54,17 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Spot { file, section, key, line, .. } = &self.spot;
-        write!(f, "{}: ", file.display())?;
+        let Spot { file, line, section, key, .. } = &self.spot;
+        write!(f, "{}", file.display())?;
+        if *line > 0 {
+            write!(f, ":{line}")?;
+        }
         match (section, key) {
-            (Some(section), Some(key)) => write!(f, "[{}] {}: ", Printed(section), Printed(key))?,
-            (Some(section), None) => write!(f, "[{}]: ", Printed(section))?,
+            (Some(section), Some(key)) => write!(f, ": [{}] {}", Escaped(section), Escaped(key))?,
+            (Some(section), None) => write!(f, ": [{}]", Escaped(section))?,
             _ => {}
         }
-        if let Some(line) = line {
-            write!(f, "line {line}: ")?;
-        }
-        write!(f, "{}", Printed(&self.text))
-    }
-}
-
-/// Text on one line, without anything that would move a terminal's cursor.
-struct Printed<'a>(&'a str);
-
-impl fmt::Display for Printed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| {
-            if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") }
-        })
+        write!(f, ": {}", Escaped(&self.text))
     }
 }
 
@@ -120,6 +109,8 @@ pub(super) struct Findings {
     pub(super) incomplete: bool,
     /// Headers of sections of which a setting could not be read.
     damaged: BTreeSet<String>,
+    /// What the faults of a file come from, should it have any.
+    suspects: Vec<Finding>,
 }
 
 impl Findings {
@@ -144,6 +135,12 @@ impl Findings {
         self.fault(spot, text);
     }
 
+    /// What is wrong with a file as a whole if anything is wrong in it; that is then its only fault.
+    pub(super) fn suspect(&mut self, spot: &Spot, text: impl Into<String>) {
+        self.incomplete |= self.faults.iter().any(|fault| fault.spot.position == spot.position);
+        self.suspects.push(Finding { spot: spot.clone(), text: text.into() });
+    }
+
     /// Whether a setting of a section with this header could not be read.
     pub(super) fn is_damaged(&self, header: &str) -> bool {
         self.damaged.contains(header)
@@ -158,8 +155,15 @@ impl Findings {
 
     /// The warnings, if there is no fault.
     pub(super) fn finish(mut self) -> Result<Vec<Finding>, Faults> {
+        for suspect in self.suspects {
+            let others = self.faults.len();
+            self.faults.retain(|fault| fault.spot.position != suspect.spot.position);
+            if self.faults.len() < others {
+                self.faults.push(suspect);
+            }
+        }
         for findings in [&mut self.faults, &mut self.warnings] {
-            findings.sort_by_key(|finding| finding.spot.order);
+            findings.sort_by_key(|finding| (finding.spot.position, finding.spot.line));
             // A setting in [ENV] is read once for every node.
             let mut seen = Vec::new();
             findings.retain(|finding| {

@@ -1,16 +1,17 @@
-//! Every key: where it may stand, how its value is read, and what is said about a key that is none.
+//! The table of keys: where each may stand, how its value is read, what it means, and what is said about a key that is
+//! none. Parser, help and documentation come from it.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::expand::Expansion;
+use super::expand::Expansion::{self, Here, OnTheNode};
 use super::nearest::nearest;
 use super::value;
 use crate::inventory::{HostKeyChecking, Repo};
 
-/// The kinds of section that hold keys from a table.
+/// The kinds of section that hold keys from the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `[ENV]`.
@@ -23,134 +24,167 @@ pub(super) enum Kind {
     Repo,
 }
 
-use Kind::{Env, Hub, Node};
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Env => "ENV",
+            Self::Hub => "hub",
+            Self::Node => "node",
+            Self::Repo => "repo",
+        }
+    }
+}
 
 /// A key whose value is a `T`.
 pub(super) struct Key<T> {
-    pub(super) name: &'static str,
-    kinds: &'static [Kind],
-    pub(super) expansion: Expansion,
+    pub(super) known: Known,
     pub(super) read: fn(&str) -> Result<T, String>,
 }
 
 /// What is known of a key whatever its value is.
-pub(super) trait Known: Sync {
-    fn name(&self) -> &'static str;
+pub(super) struct Known {
+    pub(super) name: &'static str,
     /// The kinds of section it may stand in.
-    fn kinds(&self) -> &'static [Kind];
-    fn expansion(&self) -> Expansion;
-    /// What is wrong with a value, if anything is.
-    fn check(&self, value: &str) -> Result<(), String>;
-}
-
-impl<T> Known for Key<T> {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn kinds(&self) -> &'static [Kind] {
-        self.kinds
-    }
-
-    fn expansion(&self) -> Expansion {
-        self.expansion
-    }
-
-    fn check(&self, value: &str) -> Result<(), String> {
-        (self.read)(value).map(drop)
-    }
-}
-
-const fn key<T>(name: &'static str, kinds: &'static [Kind], read: fn(&str) -> Result<T, String>) -> Key<T> {
-    Key { name, kinds, expansion: Expansion::Here, read }
-}
-
-const fn key_of_the_node<T>(
-    name: &'static str,
     kinds: &'static [Kind],
-    read: fn(&str) -> Result<T, String>,
-) -> Key<T> {
-    Key { name, kinds, expansion: Expansion::OnTheNode, read }
+    pub(super) expansion: Expansion,
+    /// What is wrong with a value, if anything is.
+    pub(super) check: fn(&str) -> Result<(), String>,
+    /// In lines, as they stand above the key in the table.
+    meaning: &'static [&'static str],
+    /// What holds without it: a value in backticks, or words.
+    default: &'static str,
+    /// A value in backticks.
+    example: &'static str,
 }
 
-const OF_HUBS: &[Kind] = &[Hub];
-const OF_NODES: &[Kind] = &[Node, Env];
-const OF_BOTH: &[Kind] = &[Hub, Node, Env];
-const OF_ALL: &[Kind] = &[Kind::Repo, Hub, Node, Env];
+/// A line for each key: its name, the sections it may stand in, whose environment its variables are of, how its value is
+/// read, its default and an example. Above it stands what it means.
+macro_rules! keys {
+    ($($(#[doc = $meaning:literal])+ $key:ident: $type:ty =
+        $name:literal, $kinds:ident, $expansion:ident, $read:path, $default:literal, $example:literal;)+) => {
+        $(pub(super) static $key: Key<$type> = Key {
+            known: Known {
+                name: $name,
+                kinds: $kinds,
+                expansion: $expansion,
+                check: |text| $read(text).map(drop),
+                meaning: &[$($meaning),+],
+                default: $default,
+                example: $example,
+            },
+            read: $read,
+        };)+
 
-pub(super) static SRVNODE: Key<String> = key("srvnode", OF_HUBS, value::srvnode);
-pub(super) static SELECT: Key<Vec<Repo>> = key("select", OF_HUBS, value::repos);
-pub(super) static EMAIL: Key<Vec<String>> = key("email", OF_HUBS, value::emails);
-pub(super) static REPORTURL: Key<String> = key("reporturl", OF_HUBS, value::page);
-pub(super) static MESSAGE: Key<String> = key("message", OF_HUBS, value::remark);
-pub(super) static TIMEZONE: Key<TimeZone> = key("timezone", OF_BOTH, value::timezone);
-pub(super) static SCM_FOLD: Key<String> = key_of_the_node("scm_fold", OF_BOTH, value::scm_fold);
-pub(super) static HOST: Key<String> = key("host", OF_NODES, value::host);
-pub(super) static USER: Key<String> = key("user", OF_NODES, value::user);
-pub(super) static PORT: Key<u16> = key("port", OF_NODES, value::port);
-pub(super) static KEY_FILENAME: Key<PathBuf> = key("key_filename", OF_NODES, value::path);
-pub(super) static GATEWAY: Key<String> = key("gateway", OF_NODES, value::gateway);
-pub(super) static SHELL: Key<String> = key_of_the_node("shell", OF_NODES, value::shell);
-pub(super) static TIMEOUT: Key<Duration> = key("timeout", OF_NODES, value::wait);
-pub(super) static PROBE_TIMEOUT: Key<Duration> = key("probe_timeout", OF_NODES, value::wait);
-pub(super) static MIN_PROBE_INTERVAL: Key<Duration> = key("min_probe_interval", OF_NODES, value::interval);
-pub(super) static HOST_KEY_CHECKING: Key<HostKeyChecking> =
-    key("host_key_checking", OF_NODES, value::host_key_checking);
-pub(super) static KNOWN_HOSTS: Key<PathBuf> = key("known_hosts", OF_NODES, value::path);
-pub(super) static SSH_CONFIG: Key<PathBuf> = key("ssh_config", OF_NODES, value::path);
-pub(super) static VERBOSE: Key<bool> = key("verbose", OF_NODES, value::yes_or_no);
-pub(super) static MAX_AGE: Key<Option<Duration>> = key("max_age", OF_ALL, value::age);
-pub(super) static MIN_TARBALLS: Key<Option<u64>> = key("min_tarballs", OF_ALL, value::least);
-pub(super) static MAX_TARBALLS: Key<Option<u64>> = key("max_tarballs", OF_ALL, value::most);
-pub(super) static MIN_SIZE_RATIO: Key<Option<f64>> = key("min_size_ratio", OF_ALL, value::ratio);
+        /// Every key that is in use.
+        static KNOWN: &[&Known] = &[$(&$key.known),+];
+    };
+}
 
-/// Every key that is in use.
-static KNOWN: &[&dyn Known] = &[
-    &SRVNODE,
-    &SELECT,
-    &EMAIL,
-    &REPORTURL,
-    &MESSAGE,
-    &TIMEZONE,
-    &SCM_FOLD,
-    &HOST,
-    &USER,
-    &PORT,
-    &KEY_FILENAME,
-    &GATEWAY,
-    &SHELL,
-    &TIMEOUT,
-    &PROBE_TIMEOUT,
-    &MIN_PROBE_INTERVAL,
-    &HOST_KEY_CHECKING,
-    &KNOWN_HOSTS,
-    &SSH_CONFIG,
-    &VERBOSE,
-    &MAX_AGE,
-    &MIN_TARBALLS,
-    &MAX_TARBALLS,
-    &MIN_SIZE_RATIO,
-];
+const OF_HUBS: &[Kind] = &[Kind::Hub];
+const OF_NODES: &[Kind] = &[Kind::Node, Kind::Env];
+const OF_BOTH: &[Kind] = &[Kind::Hub, Kind::Node, Kind::Env];
+const OF_ALL: &[Kind] = &[Kind::Hub, Kind::Node, Kind::Repo, Kind::Env];
+
+keys! {
+    /// host name of the hub in the paths on its nodes
+    SRVNODE: String = "srvnode", OF_HUBS, Here, value::srvnode, "required", "`zz.example.org`";
+    /// the repos that must exist; others are ignored
+    SELECT: Vec<Repo> = "select", OF_HUBS, Here, value::repos, "every repo found; none is reported as missing", "`svn/main tracs/main`";
+    /// mail addresses, separated by spaces
+    EMAIL: Vec<String> = "email", OF_HUBS, Here, value::emails, "nobody", "`admin@example.org`";
+    /// a page about the hub, shown with it
+    REPORTURL: String = "reporturl", OF_HUBS, Here, value::page, "none", "`https://reports.example.org/%(srvnode)s/`";
+    /// a remark, shown with the hub
+    MESSAGE: String = "message", OF_HUBS, Here, value::remark, "none", "`\"Ask Lin first\"`";
+    /// IANA time zone of the stamps; the hub's value wins
+    TIMEZONE: TimeZone = "timezone", OF_BOTH, Here, value::timezone, "the node's own UTC offset", "`Asia/Shanghai`";
+    /// directory on the node that contains `backup/`; may begin with `~` or a variable of the node; the node's
+    /// value wins
+    SCM_FOLD: String = "scm_fold", OF_BOTH, OnTheNode, value::scm_fold, "`$SCM_FOLD`", "`/volume1/scm`";
+    /// host that ssh connects to
+    HOST: String = "host", OF_NODES, Here, value::host, "the name in `[HUB]`", "`192.0.2.17`";
+    /// account on the node
+    USER: String = "user", OF_NODES, Here, value::user, "ssh's choice", "`backup`";
+    /// port of the node's SSH server
+    PORT: u16 = "port", OF_NODES, Here, value::port, "ssh's choice", "`229`";
+    /// private key
+    KEY_FILENAME: PathBuf = "key_filename", OF_NODES, Here, value::path, "ssh's choice", "`~/.ssh/id_backup`";
+    /// jump hosts, as for `ssh -J`
+    GATEWAY: String = "gateway", OF_NODES, Here, value::gateway, "ssh's choice", "`jump@bastion.example.org`";
+    /// POSIX shell that runs the probe on the node
+    SHELL: String = "shell", OF_NODES, OnTheNode, value::shell, "`sh`", "`/opt/bin/bash`";
+    /// limit for connecting, including key exchange and login
+    TIMEOUT: Duration = "timeout", OF_NODES, Here, value::wait, "`10s`", "`30s`";
+    /// limit for a whole probe
+    PROBE_TIMEOUT: Duration = "probe_timeout", OF_NODES, Here, value::wait, "`120s`", "`10m`";
+    /// a report younger than this is served again without a probe
+    MIN_PROBE_INTERVAL: Duration = "min_probe_interval", OF_NODES, Here, value::interval, "`0`", "`5m`";
+    /// `strict`: the host key must be known; `accept-new`: a key seen for the first time is accepted and stored
+    HOST_KEY_CHECKING: HostKeyChecking = "host_key_checking", OF_NODES, Here, value::host_key_checking, "`strict`", "`accept-new`";
+    /// file of known host keys
+    KNOWN_HOSTS: PathBuf = "known_hosts", OF_NODES, Here, value::path, "ssh's choice", "`/etc/scm-backup-exporter/known_hosts`";
+    /// ssh configuration file that replaces the user's
+    SSH_CONFIG: PathBuf = "ssh_config", OF_NODES, Here, value::path, "ssh's choice", "`~/.ssh/nodes`";
+    /// log the node's standard error at level info instead of debug
+    VERBOSE: bool = "verbose", OF_NODES, Here, value::yes_or_no, "`false`", "`true`";
+    /// greatest age of the newest tarball; `off` for no limit
+    MAX_AGE: Option<Duration> = "max_age", OF_ALL, Here, value::age, "`26h`", "`7d`";
+    /// least number of tarballs; `off` for no limit
+    MIN_TARBALLS: Option<u64> = "min_tarballs", OF_ALL, Here, value::least, "`1`", "`5`";
+    /// greatest number of tarballs; `off` for no limit
+    MAX_TARBALLS: Option<u64> = "max_tarballs", OF_ALL, Here, value::most, "`30`", "`40`";
+    /// least size of the newest tarball, relative to the largest of the three before it; `off` for no limit
+    MIN_SIZE_RATIO: Option<f64> = "min_size_ratio", OF_ALL, Here, value::ratio, "`0.8`", "`0.5`";
+}
 
 /// Keys of hubs that the monitor before this one needed, and that mean nothing now.
 pub(super) const OBSOLETE: [&str; 2] = ["dbpath", "jspath"];
 
-/// Every key there is, with the kinds of section that it may stand in: `hub`, `node`, `repo` and `ENV`. Those that are
-/// accepted and mean nothing any more are among them.
-pub fn known_keys() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    let word = |kind: &Kind| match kind {
-        Env => "ENV",
-        Hub => "hub",
-        Node => "node",
-        Kind::Repo => "repo",
-    };
-    let used = KNOWN.iter().map(move |key| (key.name(), key.kinds().iter().map(word).collect()));
-    used.chain(OBSOLETE.map(|name| (name, vec![word(&Hub)])))
+/// What is to be known of a key by who writes a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyDoc {
+    /// The key.
+    pub name: &'static str,
+    /// The sections it may stand in: `hub`, `node`, `repo`, `ENV`.
+    pub sections: String,
+    /// What it means.
+    pub meaning: String,
+    /// What holds without it: a value in backticks, or words. Empty where the key is of no use any more.
+    pub default: &'static str,
+    /// A value, in backticks; empty likewise.
+    pub example: &'static str,
+}
+
+/// Every key there is. Those that are accepted and mean nothing any more come last.
+pub fn known_keys() -> impl Iterator<Item = KeyDoc> {
+    let used = KNOWN.iter().map(|key| {
+        let sections: Vec<_> = key.kinds.iter().map(|kind| kind.word()).collect();
+        let meaning: Vec<_> = key.meaning.iter().map(|line| line.trim()).collect();
+        let (sections, meaning) = (sections.join(", "), meaning.join(" "));
+        KeyDoc { name: key.name, sections, meaning, default: key.default, example: key.example }
+    });
+    used.chain(OBSOLETE.map(|name| {
+        let meaning = "no longer used; accepted with a warning".to_owned();
+        KeyDoc { name, sections: Kind::Hub.word().to_owned(), meaning, default: "", example: "" }
+    }))
+}
+
+/// Every key for the help: what it means, where it may stand, and what holds without it.
+pub fn keys_help() -> String {
+    let mut text = String::from("Keys of the configuration:\n");
+    for KeyDoc { name, sections, meaning, default, example } in known_keys() {
+        let (default, example) = (default.replace('`', ""), example.replace('`', ""));
+        text += &format!("\n  {name} (in {sections})\n      {}\n", meaning.replace('`', ""));
+        if !default.is_empty() {
+            text += &format!("      without it: {default}; example: {name} = {example}\n");
+        }
+    }
+    text
 }
 
 /// The key of this name that may stand in this kind of section.
-pub(super) fn known(kind: Kind, name: &str) -> Option<&'static dyn Known> {
-    KNOWN.iter().copied().find(|key| key.name() == name && key.kinds().contains(&kind))
+pub(super) fn known(kind: Kind, name: &str) -> Option<&'static Known> {
+    KNOWN.iter().copied().find(|key| key.name == name && key.kinds.contains(&kind))
 }
 
 /// What to say about a key without a value.
@@ -164,14 +198,14 @@ pub(super) fn no_value(name: &str) -> &'static str {
 
 /// What to say about a key that may not stand in this kind of section; `None` where it may.
 pub(super) fn unknown(kind: Kind, name: &str) -> Option<String> {
-    if known(kind, name).is_some() || kind == Hub && OBSOLETE.contains(&name) {
+    if known(kind, name).is_some() || kind == Kind::Hub && OBSOLETE.contains(&name) {
         return None;
     }
-    let here = || KNOWN.iter().filter(|key| key.kinds().contains(&kind)).map(|key| key.name());
-    Some(if let Some(key) = KNOWN.iter().find(|key| key.name() == name) {
-        match key.kinds() {
-            [Hub] => "is a hub's key; move it to that hub's section".to_owned(),
-            _ if kind == Hub => "is a node's key; move it to the node's section or to [ENV]".to_owned(),
+    let here = || KNOWN.iter().filter(|key| key.kinds.contains(&kind)).map(|key| key.name);
+    Some(if let Some(key) = KNOWN.iter().find(|key| key.name == name) {
+        match key.kinds {
+            [Kind::Hub] => "is a hub's key; move it to that hub's section".to_owned(),
+            _ if kind == Kind::Hub => "is a node's key; move it to the node's section or to [ENV]".to_owned(),
             _ => format!("cannot stand here, where only limits do: {}; move it", list(here())),
         }
     } else if matches!(name, "password" | "passwd") {

@@ -1,6 +1,6 @@
 //! From configuration files to an [`Inventory`].
 //!
-//! The way there: `lines` and `ini` read the text, `roster` reads `[HUB]`, `sections` sorts and merges
+//! The way there: `ini` reads the text, `roster` reads `[HUB]`, `sections` sorts and merges
 //! what the files say, and `resolve` turns it into values. No step stops at a fault: each notes what is wrong
 //! and goes on, so that one run names every fault. Nothing here looks at the environment or at a clock; the
 //! environment is handed in.
@@ -8,9 +8,9 @@
 mod check;
 mod expand;
 mod finding;
+mod foreign;
 mod ini;
 mod keys;
-mod lines;
 mod nearest;
 mod resolve;
 mod roster;
@@ -18,6 +18,7 @@ mod sections;
 mod tag;
 mod value;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::inventory::Inventory;
@@ -25,23 +26,9 @@ use finding::{Findings, Spot};
 
 pub use check::check_text;
 pub use finding::{Faults, Finding};
-pub use keys::known_keys;
-
-/// One mail address, held to what the key `email` is held to.
-///
-/// # Errors
-/// Says what is wrong with it.
-pub fn mail_address(text: &str) -> Result<String, String> {
-    value::mail_address(text)
-}
-
-/// The address of a page, held to what the key `reporturl` is held to.
-///
-/// # Errors
-/// Says what is wrong with it.
-pub fn page_address(text: &str) -> Result<String, String> {
-    value::page(text)
-}
+pub use keys::{KeyDoc, keys_help, known_keys};
+pub(crate) use nearest::nearest;
+pub use value::{mail_address, page as page_address};
 
 /// A configuration that can be worked with.
 #[derive(Debug, Clone)]
@@ -62,14 +49,28 @@ pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<L
     let mut findings = Findings::default();
     let mut sources = Vec::with_capacity(files.len());
     for (position, file) in files.iter().enumerate() {
-        let text = match std::fs::read(file) {
-            Ok(bytes) => utf8(bytes),
-            Err(error) => Err(format!("cannot be read: {error}; check the path and its permissions")),
+        let spot = Spot::file(file, position);
+        let text = match std::fs::read(file).map(String::from_utf8) {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => {
+                let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
+                findings.broken(&spot.line(line), "not UTF-8; save the file as UTF-8");
+                String::new()
+            }
+            Err(error) => {
+                findings.broken(
+                    &spot,
+                    match error.kind() {
+                        ErrorKind::NotFound => {
+                            "does not exist; make it, or name another with --config.file".to_owned()
+                        }
+                        _ => format!("cannot be read: {error}; check the path and its permissions"),
+                    },
+                );
+                String::new()
+            }
         };
-        let text = text.unwrap_or_else(|wrong| {
-            findings.broken(&Spot::file(file, position), wrong);
-            String::new()
-        });
         sources.push((file.clone(), text));
     }
     understand(&sources, env, findings)
@@ -93,31 +94,17 @@ fn understand(
     if sources.is_empty() {
         findings.broken(&first, "names no file; give it the path of a configuration file");
     }
-    let mut written = Vec::with_capacity(sources.len());
+    let mut written = Vec::new();
     for (position, (file, text)) in sources.iter().enumerate() {
-        let (sections, mistakes) = ini::parse(text);
-        for mistake in mistakes {
-            let spot = Spot::file(file, position).line(mistake.line);
-            match mistake.hides {
-                ini::Hidden::Section => findings.broken(&spot, mistake.text),
-                ini::Hidden::Setting(header) => findings.damaged(&spot, header, mistake.text),
-                ini::Hidden::Nothing => findings.fault(&spot, mistake.text),
-            }
+        let file = Spot::file(file, position);
+        written.extend(ini::parse(text, &file, &mut findings));
+        if let Some(format) = foreign::format(text) {
+            findings.suspect(&file, format!("not an INI file but {format}; {}", foreign::ADVICE));
         }
-        written.push((file.as_path(), sections));
     }
-    let headed = sections::headed(&written);
-    let roster = roster::read(&headed, &first, env, &mut findings);
-    let sections = sections::sort(headed, &roster, &mut findings);
+    let roster = roster::read(&written, &first, env, &mut findings);
+    let sections = sections::sort(written, &roster, &mut findings);
     let inventory = resolve::inventory(&roster, &sections, env, &mut findings);
     let warnings = findings.finish()?;
     Ok(Loaded { inventory, warnings })
-}
-
-fn utf8(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
-        format!("line {line}: not UTF-8; save the file as UTF-8")
-    })
 }

@@ -1,7 +1,7 @@
 //! The word that was probably meant.
 
 /// The candidate nearest to a word, if one is near enough to have been meant.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
     let word = plain(word);
     let limit = (word.chars().count() / 3).clamp(1, 3);

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::expand::{Env, Expansion, Names, expand};
 use super::finding::{Findings, Spot};
-use super::sections::{Headed, Header, Section, Setting};
+use super::ini::{Setting, Written};
+use super::sections::Section;
 use super::tag::Tag;
 use super::value;
+use crate::text::is_hidden;
 
 /// What `[HUB]` says.
 #[derive(Debug, Default)]
@@ -56,10 +58,10 @@ impl Roster {
 }
 
 /// Reads `[HUB]` of every file; that there is none is said of the first.
-pub(super) fn read(all: &[Headed], first: &Spot, env: Env<'_>, findings: &mut Findings) -> Roster {
+pub(super) fn read(all: &[Written], first: &Spot, env: Env<'_>, findings: &mut Findings) -> Roster {
     let mut merged: Option<Section> = None;
-    for headed in all.iter().filter(|headed| headed.header == Header::Roster) {
-        merged.get_or_insert_with(|| Section::new(headed)).absorb(headed.clone(), None, findings);
+    for written in all.iter().filter(|written| written.header == "HUB") {
+        merged.get_or_insert_with(|| Section::new(written)).absorb(written.clone(), None, findings);
     }
     let Some(section) = merged else {
         no_roster(all, first, findings);
@@ -67,8 +69,15 @@ pub(super) fn read(all: &[Headed], first: &Spot, env: Env<'_>, findings: &mut Fi
     };
     let mut roster = Roster { spot: Some(section.spot), ..Roster::default() };
     for setting in section.settings {
-        if setting.key.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            findings.fault(&setting.spot, "a hub's name has no spaces; write it as one word");
+        if setting.key.contains(|c: char| c.is_whitespace() || is_hidden(c)) {
+            findings.fault(
+                &setting.spot,
+                "a hub's name has no spaces and no invisible characters; write it as one word",
+            );
+            continue;
+        }
+        if setting.key.contains([',', ';', '*', '?']) {
+            findings.broken(&setting.spot, "is not a hub's name; write a line for each hub");
             continue;
         }
         let mut tags = Vec::new();
@@ -80,12 +89,11 @@ pub(super) fn read(all: &[Headed], first: &Spot, env: Env<'_>, findings: &mut Fi
     roster
 }
 
-fn no_roster(all: &[Headed], first: &Spot, findings: &mut Findings) {
-    let misspelt = all.iter().find(|headed| {
-        matches!(&headed.header, Header::Plain(name) if matches!(name.to_uppercase().as_str(), "HUB" | "HUBS"))
-    });
-    if let Some(headed) = misspelt {
-        findings.absent(&headed.spot, "is not known; did you mean [HUB]?");
+fn no_roster(all: &[Written], first: &Spot, findings: &mut Findings) {
+    let misspelt =
+        all.iter().find(|written| matches!(written.header.to_uppercase().as_str(), "HUB" | "HUBS"));
+    if let Some(written) = misspelt {
+        findings.absent(&written.spot, "is not known; did you mean [HUB]?");
     } else {
         findings.absent(
             first,

@@ -18,8 +18,8 @@ pub(super) struct Tag {
 impl Tag {
     /// Reads `[user@]host[:port]`; an IPv6 address stands in brackets.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        if text.contains(',') {
-            return Err(format!("{} is not a tag; separate nodes by spaces", value::quoted(text)));
+        if text.contains([',', ';']) && text != ";" {
+            return Err(format!("{} is not a node; separate nodes by spaces", value::quoted(text)));
         }
         let (user, address) = match text.rsplit_once('@') {
             Some((user, address)) => (Some(user), address),
@@ -29,12 +29,12 @@ impl Tag {
             Some((_, "")) => (address, None),
             Some((host, rest)) => match rest.strip_prefix(':') {
                 Some(port) => (&address[..=host.len()], Some(port)),
-                None => return Err(format!("{} is not a tag; write `[::1]:22`", value::quoted(text))),
+                None => return Err(format!("{} is not a node; write `[::1]:22`", value::quoted(text))),
             },
             None => match address.split_once(':') {
                 Some((_, port)) if port.contains(':') => {
                     return Err(format!(
-                        "{} is not a tag; put an IPv6 address in brackets",
+                        "{} is not a node; put an IPv6 address in brackets",
                         value::quoted(text)
                     ));
                 }
@@ -44,7 +44,7 @@ impl Tag {
         };
         let of_tag = |wrong: String| {
             let tag = value::quoted(text);
-            if wrong.contains(&tag) { wrong } else { format!("in the tag {tag}: {wrong}") }
+            if wrong.contains(&tag) { wrong } else { format!("in {tag}: {wrong}") }
         };
         Ok(Self {
             text: text.to_owned(),

@@ -18,6 +18,7 @@ use crate::page::plot::Theme;
 use crate::page::{self, Frame, Seen, address};
 use crate::probe::{Prober, Scope, Sighting};
 use crate::table;
+use crate::workers::{WorkError, Workers};
 
 /// Styles, pictures and the one script of our own, forms to ourselves, and nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -29,10 +30,10 @@ const PICTURE_POLICY: &str =
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// All hubs.
-pub(super) async fn front(prober: &Prober, frame: Frame, headers: &HeaderMap) -> Reply {
+pub(super) async fn front(writers: &Workers, prober: &Prober, frame: Frame, headers: &HeaderMap) -> Reply {
     let (inventory, sightings) = (prober.inventory(), prober.sightings(&Scope::All));
     let seen = of_nodes(prober, &sightings, false, frame.now);
-    write(headers, move || {
+    write(writers, headers, move || {
         let round = table::seen(&inventory, &sightings, frame.now);
         page::front(&frame, &round, &seen)
     })
@@ -41,6 +42,7 @@ pub(super) async fn front(prober: &Prober, frame: Frame, headers: &HeaderMap) ->
 
 /// One hub; with `debug` the last probes of its nodes too.
 pub(super) async fn hub(
+    writers: &Workers,
     prober: &Prober,
     frame: Frame,
     headers: &HeaderMap,
@@ -53,7 +55,7 @@ pub(super) async fn hub(
     };
     let sightings = prober.sightings(&Scope::Hub(name));
     let seen = of_nodes(prober, &sightings, debug, frame.now);
-    write(headers, move || {
+    write(writers, headers, move || {
         let round = table::seen(&inventory, &sightings, frame.now);
         match round.hubs.first() {
             Some(hub) => page::hub(&frame, hub, &seen),
@@ -82,15 +84,16 @@ fn of_nodes(prober: &Prober, sightings: &[Sighting], debug: bool, now: Timestamp
     sightings.iter().map(seen).collect()
 }
 
-/// A page that is written off the server's thread: one of many repos takes a few milliseconds.
+/// A page that is written off the server's thread: one of many repos takes a few milliseconds, and some memory, so that few
+/// are written at once.
 async fn write<E: std::fmt::Debug + Send + 'static>(
+    writers: &Workers,
     headers: &HeaderMap,
     page: impl FnOnce() -> Result<String, E> + Send + 'static,
 ) -> Reply {
     let gzip = negotiate::takes_gzip(headers);
-    let written = tokio::task::spawn_blocking(move || {
-        page().map(|page| reply::negotiated("text/html; charset=utf-8", page, gzip))
-    });
+    let written =
+        writers.run(move || page().map(|page| reply::negotiated("text/html; charset=utf-8", page, gzip)));
     match written.await {
         Ok(Ok(mut reply)) => {
             let headers = reply.headers_mut();
@@ -99,6 +102,7 @@ async fn write<E: std::fmt::Debug + Send + 'static>(
             headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
             reply
         }
+        Err(WorkError::Full) => busy(),
         failed => {
             tracing::error!(?failed, "cannot write a page");
             reply::line(StatusCode::INTERNAL_SERVER_ERROR, "cannot write the page, see the log")
@@ -130,6 +134,8 @@ pub(super) async fn probe_now(
         }
         Some(_) => return reply::line(StatusCode::NOT_FOUND, "the hub has no such node: see its page"),
     };
+    // Who presses it has perhaps just allowed our key.
+    prober.lift_hold_offs(&scope);
     prober.probe(&scope, Some(PATIENCE)).await;
     let mut reply = reply::line(StatusCode::SEE_OTHER, "probed: see the hub's page");
     // Encoded, it is ASCII.
@@ -141,6 +147,7 @@ pub(super) async fn probe_now(
 
 /// The plot of a repo, drawn when it is first asked for after a report.
 pub(super) async fn plot(
+    writers: &Workers,
     prober: &Prober,
     plots: &Plots,
     headers: &HeaderMap,
@@ -161,7 +168,7 @@ pub(super) async fn plot(
     }
     let (target, of) = (target.clone(), report.clone());
     let repo = which.2.clone();
-    let drawn = tokio::task::spawn_blocking(move || {
+    let drawn = writers.run(move || {
         page::plot_of(&target, of.as_deref(), &repo).map(|plot| plot.svg(theme).map(Drawn::new))
     });
     match drawn.await {
@@ -173,11 +180,17 @@ pub(super) async fn plot(
             reply
         }
         Ok(None) => no_such_plot(),
+        Err(WorkError::Full) => busy(),
         failed => {
             tracing::error!(?failed, "cannot draw a plot");
             reply::line(StatusCode::INTERNAL_SERVER_ERROR, "cannot draw the plot, see the log")
         }
     }
+}
+
+/// Too many ask for pages at once.
+fn busy() -> Reply {
+    reply::line(StatusCode::SERVICE_UNAVAILABLE, "too many pages are asked for at once: try again")
 }
 
 fn no_such_plot() -> Reply {

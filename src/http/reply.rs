@@ -31,11 +31,33 @@ pub(super) fn line(status: StatusCode, text: impl std::fmt::Display) -> Reply {
     reply(status, "text/plain; charset=utf-8", format!("{text}\n"))
 }
 
+/// A body that holds something as long as a part of it is still to be sent.
+pub(super) fn holding<T: Send + 'static>(body: Vec<u8>, held: T) -> Bytes {
+    struct Held<T>(Vec<u8>, T);
+    impl<T> AsRef<[u8]> for Held<T> {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    Bytes::from_owner(Held(body, held))
+}
+
 /// A reply that depends on what the client accepts, compressed if it may be and is worth it.
 pub(super) fn negotiated(content_type: &'static str, body: String, gzip: bool) -> Reply {
+    negotiated_holding(content_type, body, gzip, ())
+}
+
+/// The same, holding something until it is sent.
+pub(super) fn negotiated_holding<T: Send + 'static>(
+    content_type: &'static str,
+    body: String,
+    gzip: bool,
+    held: T,
+) -> Reply {
     let compressed = if gzip { compressed(body.as_bytes()) } else { None };
     let is_compressed = compressed.is_some();
-    let mut reply = reply(StatusCode::OK, content_type, compressed.unwrap_or_else(|| body.into_bytes()));
+    let body = compressed.unwrap_or_else(|| body.into_bytes());
+    let mut reply = reply(StatusCode::OK, content_type, holding(body, held));
     let headers = reply.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
     if is_compressed {

@@ -1,21 +1,39 @@
 //! Which path does what.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::{fmt, io};
 
-use hyper::header::{ALLOW, AUTHORIZATION, HOST, HeaderValue, WWW_AUTHENTICATE};
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{ALLOW, AUTHORIZATION, HOST, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
+use super::host::{self, AllowedHost};
 use super::pages::{self, Pictures};
 use super::reply::{self, Reply};
+use super::same_origin::is_cross_site;
+use super::users::{Admission, Users};
 use super::{WebConfig, negotiate, service_discovery};
 use crate::exporter::{Exporter, Parts};
 use crate::metrics;
 use crate::page::plot::Theme;
 use crate::page::{Frame, address};
 use crate::probe::Scope;
+use crate::workers::{WorkError, Workers};
+
+/// Threads that write expositions. Each may take a few times its size in memory.
+const ENCODERS: usize = 2;
+
+/// Expositions that may wait to be written: more than `--web.max-requests` usually allows.
+const MOST_EXPOSITIONS: usize = 1024;
+
+/// Threads that write pages and draw plots.
+const WRITERS: usize = 2;
+
+/// Pages and plots that may wait for that. A browser asks for six at once.
+const MOST_PAGES: usize = 64;
 
 /// What is served.
 #[derive(Debug)]
@@ -23,7 +41,10 @@ pub struct Site {
     exporter: Arc<Exporter>,
     telemetry_path: String,
     /// Scrapes at once; `None` without a limit.
-    scrapes: Option<Semaphore>,
+    scrapes: Option<Arc<Semaphore>>,
+    encoders: Workers,
+    writers: Workers,
+    allowed_hosts: Vec<AllowedHost>,
     protection: WebConfig,
     pictures: Pictures,
 }
@@ -31,10 +52,26 @@ pub struct Site {
 impl Site {
     /// A site that serves `exporter`, its metrics at `telemetry_path`, to at most `max_requests` scrapes at once
     /// (0: any number).
-    pub fn new(exporter: Arc<Exporter>, telemetry_path: String, max_requests: usize) -> Self {
-        let scrapes = (max_requests > 0).then(|| Semaphore::new(max_requests));
-        let (protection, pictures) = (WebConfig::default(), Pictures::default());
-        Self { exporter, telemetry_path, scrapes, protection, pictures }
+    ///
+    /// # Errors
+    /// When the system gives no further threads.
+    pub fn new(exporter: Arc<Exporter>, telemetry_path: String, max_requests: usize) -> io::Result<Self> {
+        let most = max_requests.min(Semaphore::MAX_PERMITS);
+        Ok(Self {
+            exporter,
+            telemetry_path,
+            scrapes: (max_requests > 0).then(|| Arc::new(Semaphore::new(most))),
+            encoders: Workers::start("encode", ENCODERS, MOST_EXPOSITIONS)?,
+            writers: Workers::start("pages", WRITERS, MOST_PAGES)?,
+            allowed_hosts: Vec::new(),
+            protection: WebConfig::default(),
+            pictures: Pictures::default(),
+        })
+    }
+
+    /// The same site, asked by these names only; by every name where there are none.
+    pub fn only_as(self, allowed_hosts: Vec<AllowedHost>) -> Self {
+        Self { allowed_hosts, ..self }
     }
 
     /// The same site with TLS and users as configured.
@@ -47,13 +84,41 @@ impl Site {
         self.protection.tls.as_ref()
     }
 
-    /// The reply to a request, whatever its body.
-    pub(super) async fn answer<B>(&self, request: Request<B>) -> Reply {
-        if let Some(users) = &self.protection.users
-            && !users.admit(request.headers().get(AUTHORIZATION)).await
-        {
-            return unauthorized();
+    /// The reply to a request of this peer, whatever its body.
+    pub(super) async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Reply {
+        match self.refusal(&request, peer).await {
+            Some(refusal) => refusal,
+            None => self.route(request).await,
         }
+    }
+
+    /// Why a request is not looked at.
+    async fn refusal<B>(&self, request: &Request<B>, peer: IpAddr) -> Option<Reply> {
+        let headers = request.headers();
+        if host::is_ambiguous(headers) {
+            return Some(reply::line(StatusCode::BAD_REQUEST, "the request has two Host headers: send one"));
+        }
+        let default_port = if self.tls().is_some() { 443 } else { 80 };
+        // These two tell nothing, and whoever watches over the process asks by any address.
+        let is_open = matches!(request.uri().path(), "/-/healthy" | "/-/ready");
+        if !is_open && !host::is_allowed(&self.allowed_hosts, request.uri(), headers, default_port) {
+            let text = "not served by this name: see --web.allowed-host";
+            return Some(reply::line(StatusCode::MISDIRECTED_REQUEST, text));
+        }
+        let users = self.protection.users.as_ref()?;
+        match users.admit(headers.get(AUTHORIZATION), peer).await {
+            Admission::Admitted => None,
+            Admission::Refused => Some(unauthorized()),
+            Admission::Busy => {
+                let text = "too many logins wait to be checked: try again";
+                let mut reply = reply::line(StatusCode::TOO_MANY_REQUESTS, text);
+                reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                Some(reply)
+            }
+        }
+    }
+
+    async fn route<B>(&self, request: Request<B>) -> Reply {
         let path = request.uri().path();
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let is_known = path == self.telemetry_path
@@ -74,23 +139,23 @@ impl Site {
             _ if !is_known => {
                 reply::line(StatusCode::NOT_FOUND, format_args!("no such page: see / for those there are"))
             }
-            ("/-/reload", _) if *request.method() == Method::POST => self.reload().await,
+            ("/-/reload", _) if *request.method() == Method::POST => self.reload(headers).await,
             ("/-/reload", _) => not_allowed("POST"),
             (path, _) if path.starts_with(address::HUBS) && *request.method() == Method::POST => {
                 self.probe_now(&request).await
             }
             (path, false) if path.starts_with(address::HUBS) => not_allowed("GET, HEAD, POST"),
             (_, false) => not_allowed("GET, HEAD"),
-            ("/", _) => pages::front(prober, self.frame(), headers).await,
+            ("/", _) => pages::front(&self.writers, prober, self.frame(), headers).await,
             (path, _) if path.starts_with(address::HUBS) => {
                 let debug = query(&request).any(|(key, value)| key == "debug" && value != "0");
-                pages::hub(prober, self.frame(), headers, path, debug).await
+                pages::hub(&self.writers, prober, self.frame(), headers, path, debug).await
             }
             (path, _) if path.starts_with(address::PLOTS) => {
                 let dark =
                     query(&request).any(|(key, value)| (key.as_str(), value.as_str()) == ("theme", "dark"));
                 let theme = if dark { Theme::Dark } else { Theme::Light };
-                pages::plot(prober, &self.pictures.plots, headers, path, theme).await
+                pages::plot(&self.writers, prober, &self.pictures.plots, headers, path, theme).await
             }
             ("/style.css", _) => pages::style(headers, &self.pictures.style),
             ("/icon.svg", _) => pages::icon(headers, &self.pictures.icon),
@@ -107,7 +172,11 @@ impl Site {
     }
 
     fn frame(&self) -> Frame {
-        Frame { now: Timestamp::now(), telemetry_path: self.telemetry_path.clone() }
+        Frame {
+            now: Timestamp::now(),
+            telemetry_path: self.telemetry_path.clone(),
+            reload_failed_since: self.exporter.last_reload().failed_since,
+        }
     }
 
     /// `Probe now` of a page; it takes a turn as a scrape does.
@@ -121,20 +190,29 @@ impl Site {
     }
 
     /// A turn of those at once, or the refusal.
-    fn turn(&self) -> Result<Option<SemaphorePermit<'_>>, Box<Reply>> {
-        self.scrapes.as_ref().map(Semaphore::try_acquire).transpose().map_err(|_| {
+    fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, Box<Reply>> {
+        self.scrapes.clone().map(Semaphore::try_acquire_owned).transpose().map_err(|_| {
             let text = "too many scrapes at once (--web.max-requests)";
             Box::new(reply::line(StatusCode::SERVICE_UNAVAILABLE, text))
         })
     }
 
-    async fn reload(&self) -> Reply {
-        match self.exporter.reload() {
-            Ok(()) => reply::line(StatusCode::OK, "configuration reloaded"),
-            Err(faults) => reply::line(
+    /// Reads the configuration again, as a program asks for it, or a page of ours.
+    async fn reload(&self, headers: &HeaderMap) -> Reply {
+        if is_cross_site(headers) {
+            let text = "a page of another site may not ask for a reload; a program does by a plain POST";
+            return reply::line(StatusCode::FORBIDDEN, text);
+        }
+        let exporter = self.exporter.clone();
+        // It goes on when the client is gone.
+        let reloaded = tokio::spawn(async move { exporter.reload().await });
+        match reloaded.await {
+            Ok(Ok(())) => reply::line(StatusCode::OK, "configuration reloaded"),
+            Ok(Err(error)) => reply::line(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                format_args!("configuration not reloaded, the one before stays in force:\n{faults}"),
+                format_args!("configuration not reloaded, the one before stays in force:\n{error}"),
             ),
+            Err(error) => reply::line(StatusCode::INTERNAL_SERVER_ERROR, error),
         }
     }
 
@@ -188,19 +266,28 @@ impl Site {
     }
 
     async fn scrape<B>(&self, request: &Request<B>, scope: &Scope, parts: Parts) -> Reply {
-        let _turn = match self.turn() {
+        let turn = match self.turn() {
             Ok(turn) => turn,
             Err(refusal) => return *refusal,
         };
         let headers = request.headers();
         let (format, gzip) = (negotiate::format(headers), negotiate::takes_gzip(headers));
-        let snapshot = self.exporter.scrape(scope, parts, negotiate::budget(headers)).await;
-        // Encoding many repos takes a while, in which others want to be served.
-        let encoded = tokio::task::spawn_blocking(move || {
-            metrics::encode(snapshot, format).map(|body| reply::negotiated(format.content_type(), body, gzip))
+        let mut snapshot = self.exporter.scrape(scope, parts, negotiate::budget(headers)).await;
+        if let Some(exporter) = &mut snapshot.exporter {
+            exporter.logins_refused = self.protection.users.as_ref().map(Users::refused);
+        }
+        // Encoding many repos takes a while, in which others want to be served. The turn lasts until the reply is sent, so
+        // that there are never more expositions in memory than scrapes at once.
+        let encoded = self.encoders.run(move || {
+            let body = metrics::encode(snapshot, format)?;
+            Ok::<_, fmt::Error>(reply::negotiated_holding(format.content_type(), body, gzip, turn))
         });
         match encoded.await {
             Ok(Ok(reply)) => reply,
+            Err(WorkError::Full) => {
+                let text = "too many scrapes wait for their metrics: try again";
+                reply::line(StatusCode::SERVICE_UNAVAILABLE, text)
+            }
             failed => {
                 tracing::error!(?failed, "cannot encode the metrics");
                 reply::line(StatusCode::INTERNAL_SERVER_ERROR, "cannot encode the metrics, see the log")
@@ -214,7 +301,7 @@ fn query<B>(request: &Request<B>) -> impl Iterator<Item = (String, String)> {
 }
 
 fn unauthorized() -> Reply {
-    let mut reply = reply::line(StatusCode::UNAUTHORIZED, "who are you? a user and a password are wanted");
+    let mut reply = reply::line(StatusCode::UNAUTHORIZED, "authentication required");
     let wanted = HeaderValue::from_static("Basic realm=\"scm-backup-exporter\", charset=\"UTF-8\"");
     reply.headers_mut().insert(WWW_AUTHENTICATE, wanted);
     reply

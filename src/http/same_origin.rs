@@ -18,17 +18,41 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
+/// Whether a browser may have been made to ask by a page of another site. A program says nothing of where it comes from; a
+/// browser always does, of a POST.
+pub(super) fn is_cross_site(headers: &HeaderMap) -> bool {
+    (headers.contains_key(FETCH_SITE) || headers.contains_key(ORIGIN)) && !is_same_origin(headers)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
-    fn judged(lines: &[(&'static str, &str)]) -> bool {
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
         let host = ("host", "backup.example.org:10222");
         let headers = lines.iter().chain([&host]);
-        is_same_origin(
-            &headers.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect(),
-        )
+        headers.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    fn judged(lines: &[(&'static str, &str)]) -> bool {
+        is_same_origin(&headers(lines))
+    }
+
+    #[test]
+    fn programs_and_our_own_pages_are_not_cross_site() {
+        let origin = ("origin", "http://backup.example.org:10222");
+        for lines in [&[] as &[_], &[origin], &[("sec-fetch-site", "same-origin"), origin]] {
+            assert!(!is_cross_site(&headers(lines)), "{lines:?}");
+        }
+        for lines in [
+            &[("origin", "http://evil.example")] as &[_],
+            &[("origin", "null")],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site"), origin],
+        ] {
+            assert!(is_cross_site(&headers(lines)), "{lines:?}");
+        }
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::probe::runtime_dir::RuntimeDir;
 /// A server of an exporter without hubs, on a loopback address.
 async fn server() -> (std::net::SocketAddr, CancellationToken, JoinHandle<()>) {
     let loaded = Loaded { inventory: Inventory::default(), warnings: Vec::new() };
-    let exporter = Exporter::new(Vec::new(), loaded, RuntimeDir::create().unwrap(), 1);
-    let site = Arc::new(Site::new(Arc::new(exporter), "/metrics".to_owned(), 1));
+    let exporter = Exporter::new(Vec::new(), loaded, RuntimeDir::create().unwrap(), 1).unwrap();
+    let site = Arc::new(Site::new(Arc::new(exporter), "/metrics".to_owned(), 1).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     (address, stop.clone(), tokio::spawn(serve(vec![listener], site, stop)))

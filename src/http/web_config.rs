@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use super::users::Users;
+use super::users::{Users, UsersError};
 
 /// How the server protects itself; by default not at all.
 #[derive(Default)]
@@ -82,6 +82,12 @@ pub enum WebConfigError {
     /// The system gives no randomness.
     #[error("no randomness from the system")]
     Randomness,
+    /// The system gives no thread.
+    #[error("cannot start the thread that checks passwords")]
+    Thread {
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// The file as it is written.
@@ -120,7 +126,16 @@ impl WebConfig {
             }
         }
         let users = (!written.basic_auth_users.is_empty()).then(|| Users::new(written.basic_auth_users));
-        Ok(Self { tls, users: users.transpose().map_err(|_| WebConfigError::Randomness)? })
+        Ok(Self { tls, users: users.transpose()? })
+    }
+}
+
+impl From<UsersError> for WebConfigError {
+    fn from(error: UsersError) -> Self {
+        match error {
+            UsersError::Randomness => Self::Randomness,
+            UsersError::Thread(source) => Self::Thread { source },
+        }
     }
 }
 

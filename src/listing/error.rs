@@ -2,22 +2,20 @@
 
 use std::fmt;
 
+use crate::human::{Bytes, Counted};
+
 /// What makes a reply unusable. One variant for each thing that can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListingError {
     /// The reply ended before a listing began.
-    #[error(
-        "the node printed no listing{}; a profile script that exits or reads standard input, a login shell that \
-         refuses, or `shell` set to something other than a POSIX shell can cause this", LastWords(.last_words)
-    )]
+    #[error("the node printed no listing{}", LastWords(.last_words))]
     NoBegin {
         /// The last line it printed instead, escaped; `None` when it printed nothing.
         last_words: Option<String>,
     },
     /// The listing is of another version: an `authorized_keys` line made by another version of the exporter.
     #[error(
-        "the node's script is of version {found}, not {}: renew its line in authorized_keys with \
-         `scm-backup-exporter authorized-key NODE`",
+        "the node's line in authorized_keys is of another release: its script is of version {found}, not {}",
         super::parser::VERSION
     )]
     OtherVersion {
@@ -25,22 +23,19 @@ pub enum ListingError {
         found: String,
     },
     /// More than [`Parser::MAX_NOISE`](super::Parser::MAX_NOISE) bytes came before the listing began.
-    #[error(
-        "the node printed more than {} bytes before the listing: silence its profile scripts",
-        super::Parser::MAX_NOISE
-    )]
+    #[error("the node printed more than {} before the listing", Bytes(super::Parser::MAX_NOISE as u64))]
     TooMuchNoise,
     /// The script could not list.
     #[error("{0}")]
     Refused(FailCode),
     /// The reply ended in the middle of a listing.
-    #[error("the listing broke off after {records} records")]
+    #[error("the listing broke off after {}", Counted(*.records, "record"))]
     Truncated {
         /// How many were read until then.
         records: u64,
     },
     /// The node sent another number of records than it counted.
-    #[error("the node counted {declared} records, but {received} arrived")]
+    #[error("the node counted {}, but {received} arrived", Counted(*.declared, "record"))]
     CountMismatch {
         /// What it counted.
         declared: u64,
@@ -54,10 +49,10 @@ pub enum ListingError {
         line: String,
     },
     /// A line longer than [`Parser::MAX_LINE`](super::Parser::MAX_LINE).
-    #[error("the listing has a line of more than {} bytes", super::Parser::MAX_LINE)]
+    #[error("the listing has a line of more than {}", Bytes(super::Parser::MAX_LINE as u64))]
     LineTooLong,
     /// The walk was ended by the time limit on the node.
-    #[error("the node did not finish within the time limit: raise `probe_timeout`")]
+    #[error("the node did not finish within the time limit (`probe_timeout`)")]
     OutOfTime,
     /// A tool failed for another reason than missing permission or a vanished file.
     #[error("{tool} on the node failed (exit status {status}){}", Complaint(.complaint))]
@@ -111,11 +106,13 @@ pub enum FailCode {
     NoLister,
     /// The node lists with `stat`, which needs an `awk`, and has none.
     NoAwk,
+    /// A tool that takes no time where all is well hung, and was ended.
+    Stuck,
 }
 
 impl FailCode {
     /// Every code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RootVarUnset,
         Self::RootMissing,
         Self::RootDenied,
@@ -124,6 +121,7 @@ impl FailCode {
         Self::RootNotAllowed,
         Self::NoLister,
         Self::NoAwk,
+        Self::Stuck,
     ];
 
     /// The word used in the script's protocol.
@@ -137,6 +135,7 @@ impl FailCode {
             Self::RootNotAllowed => "root_not_allowed",
             Self::NoLister => "no_lister",
             Self::NoAwk => "no_awk",
+            Self::Stuck => "stuck",
         }
     }
 
@@ -150,19 +149,16 @@ impl fmt::Display for FailCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RootVarUnset => {
-                "the variable at the front of the root is not set on the node, not even in a login shell: set \
-                 `scm_fold` to a path"
+                "the variable at the front of the root is not set on the node, not even in a login shell"
             }
-            Self::RootMissing => "there is no such directory on the node: check `scm_fold` and `srvnode`",
-            Self::RootDenied => "the node's account may not read the root directory: grant it r-x, also above it",
-            Self::RootNotAbsolute => "the root is not an absolute path on the node: check `scm_fold`",
-            Self::BadRoot => "the root is not a usable path: check `scm_fold`",
-            Self::RootNotAllowed => {
-                "the node's line in authorized_keys does not allow this root: renew it with \
-                 `scm-backup-exporter authorized-key NODE`"
-            }
-            Self::NoLister => "the node has no usable find: install GNU findutils, or a BusyBox with find, xargs and stat",
-            Self::NoAwk => "the node has neither GNU find nor an awk: install one of them",
+            Self::RootMissing => "there is no such directory on the node",
+            Self::RootDenied => "the node's account may not read the root directory",
+            Self::RootNotAbsolute => "the root is not an absolute path on the node",
+            Self::BadRoot => "the root is not a usable path",
+            Self::RootNotAllowed => "the node's line in authorized_keys does not allow this root",
+            Self::NoLister => "the node has no usable find",
+            Self::NoAwk => "the node has neither GNU find nor an awk",
+            Self::Stuck => "`find` or `date` on the node did not answer within seconds",
         })
     }
 }

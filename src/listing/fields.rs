@@ -12,6 +12,8 @@ pub(super) enum Line<'a> {
     About(Record<'a>),
     /// How many records the node counted.
     Count(u64),
+    /// Room on a file system that cannot be: it is worth nothing, and costs nothing else.
+    Nonsense,
 }
 
 /// Reads a line between BEGIN and END.
@@ -40,18 +42,35 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
         b"K " => Line::Counted(Record::Lock { mtime: fields.signed()?, path: fields.path()? }),
         b"R " => Line::About(Record::Root(fields.path()?)),
         b"S " => {
-            let (size, avail) = (fields.unsigned()?, whole(fields.0)?);
-            Line::About(Record::Filesystem { size: size.checked_mul(1024)?, avail: avail.checked_mul(1024)? })
+            let (size, avail) = (fields.digits()?, fields.digits()?);
+            fields.0.is_empty().then_some(())?;
+            room(size, avail).map_or(Line::Nonsense, Line::About)
         }
         b"N " => Line::Count(whole(rest)?),
         _ => return None,
     })
 }
 
+/// Room of so many KiB: what a file system of this world can have.
+fn room(size: &[u8], avail: &[u8]) -> Option<Record<'static>> {
+    let size = whole(size)?.checked_mul(1024)?;
+    let avail = whole(avail)?.checked_mul(1024)?;
+    // 2^63 is what the largest of today's file systems can address.
+    (0 < size && size < 1 << 63 && avail <= size).then_some(Record::Filesystem { size, avail })
+}
+
 /// What is left of a line, field by field; a field ends at its space.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
+    /// Digits of any number, and the space after them if there is one.
+    fn digits(&mut self) -> Option<&'a [u8]> {
+        let end = self.0.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(self.0.len());
+        let (digits, rest) = self.0.split_at(end);
+        self.0 = rest.strip_prefix(b" ").unwrap_or(rest);
+        (end > 0).then_some(digits)
+    }
+
     #[inline]
     fn unsigned(&mut self) -> Option<u64> {
         let (value, rest) = digits(self.0)?;

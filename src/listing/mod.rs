@@ -24,9 +24,9 @@
 //!         | "L " PATH "//" [TARGET]                   `last` link; no target: it could not be read
 //!         | "K " SECONDS " " PATH                     LOCKED directory; nothing beneath it is listed
 //!         | "X"                                       a newline in a name or link, passed over
-//! text    = "-"                                       not read: no awk, 64 KiB or more, unreadable
-//!         | LENGTH " " BYTE*LENGTH                    at most 512 bytes; lines joined by a space, tabs and
-//!                                                     carriage returns as a space, what does not print as "?"
+//! text    = "-"                                       no awk, 64 KiB or more, unreadable, or not a dict
+//!         | LENGTH " " BYTE*LENGTH                    a dict with only the keys `size` and `dig`, a "?" for a value
+//!                                                     that is neither a number nor a digest; about 512 bytes at most
 //! count   = "N " RECORDS                              there if awk=yes
 //! end     = MARK " END find=" STATUS [" stat=" STATUS] [" awk=" STATUS]
 //!           " denied=" N " vanished=" N " other=" N [" complaint=" TEXT]
@@ -38,6 +38,7 @@
 //! which is what ends it before a link's target. `denied` and `vanished` count complaints that make a listing
 //! partial; `other` counts those that make it worthless, and `complaint` is the first of them.
 
+mod compact;
 mod error;
 mod fields;
 mod parser;
@@ -80,8 +81,8 @@ pub enum Record<'a> {
         mtime: i64,
         /// Path below the root, without a leading `./`.
         path: &'a [u8],
-        /// The first 512 bytes of its text on one line, what does not print as `?`; `None` when it was not read
-        /// (too large, not readable, or no `awk` on the node).
+        /// What it says of size and digest, as the dict that it is; nothing else of it leaves the node. `None` when it
+        /// was not read (too large, not readable, or no `awk` on the node) or is no dict.
         content: Option<&'a [u8]>,
     },
     /// A `last` link.
@@ -111,7 +112,7 @@ pub struct Begin {
     pub method: Method,
     /// Whether the node could read sidecars (has an `awk`).
     pub reads_sidecars: bool,
-    /// Whether the node ends the walk by itself once the time limit is over (has a `timeout` that works).
+    /// Whether the node ends the walk by itself once the time limit is over (has `sleep` and `/proc`).
     pub bounded: bool,
     /// The node's clock, seconds since the epoch.
     pub epoch: i64,

@@ -5,7 +5,7 @@ use memchr::memchr;
 use super::error::{FailCode, ListingError, Tool};
 use super::fields::{self, Ending, Line};
 use super::{Begin, End, Record};
-use crate::inventory::escape_into;
+use crate::text::escape_into;
 
 const MAGIC: &[u8] = b"scm-backup-listing ";
 
@@ -137,6 +137,7 @@ impl Parser {
                         sink(record);
                     }
                     Some(Line::About(record)) if self.received == 0 => sink(record),
+                    Some(Line::Nonsense) if self.received == 0 => {}
                     Some(Line::Count(count)) if self.declared.is_none() => self.declared = Some(count),
                     _ if line.is_empty() => {}
                     _ => {
@@ -193,8 +194,10 @@ impl Parser {
 /// Whether the tools did what they should: missing permission and vanished files make a listing partial, all else
 /// makes it worthless.
 fn believe(begin: &Begin, ending: &Ending) -> Result<(), ListingError> {
-    // What `timeout` exits with: of its own accord, or with the signal that ended `find`.
-    if begin.bounded && matches!(ending.find, 124 | 137 | 143) {
+    // What a tool exits with that the node's watcher has ended. Lines of authorized_keys that an earlier version made
+    // run find by `timeout`, which exits so of its own accord too.
+    let ended = |status| matches!(status, 124 | 137 | 143);
+    if begin.bounded && (ended(ending.find) || ending.awk.is_some_and(ended)) {
         return Err(ListingError::OutOfTime);
     }
     let partial = ending.denied > 0 || ending.vanished > 0;

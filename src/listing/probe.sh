@@ -3,29 +3,36 @@
 # A POSIX sh program without here-documents (many shells keep those in temporary files). It is run either as
 #     sh -s NONCE KEY <this text           with the assignments root=... limit=... in front, or
 #     command="... | sh"                   of authorized_keys: root and limit are chosen by the last word of
-#                                          SSH_ORIGINAL_COMMAND, and NONCE is the word before it.
-# Before it is sent, comments, indentation and blank lines are taken out. The grammar of what it prints is
+#                                          SSH_ORIGINAL_COMMAND ($asked), and NONCE is the word before it.
+# Before it is sent, comments, indentation and blank lines are taken out, and its own names are made short: see
+# request.rs, which lists them. The grammar of what it prints is
 # described in src/listing/mod.rs. Exit status: 0 after END, 3 after FAIL.
 #
 # root   directory to list; a leading ~, $NAME or ${NAME} is resolved here
-# limit  seconds that each walk of the file system may take, where the node has `timeout`; may be empty
+# limit  seconds after which nothing of this shall run any more, where the node has `sleep` and /proc; may be empty
+#
+# What a stale mount makes hang is ended by a watcher: `timeout` would be a process more for each tool, not every node
+# has one that works, and it ends only what it has started itself.
 
 main() {
     prepare
     identify "$@"
+    start_watcher
     choose_tools
     resolve_root
     enter_root
     print_begin
     print_room
     print_listing
+    finish 0
 }
 
 # Nothing that a profile or the environment may have left behind shall matter: TMOUT, say, ends a `read` of bash.
 prepare() {
     set +e +u +v +x +C
     set -f
-    unset -f awk cd date df find printf readlink stat timeout xargs 2>/dev/null
+    unset -f awk cd date df find kill printf read readlink sleep stat wait xargs 2>/dev/null
+    exec 3>&- 4>&- 5>&-
     unset IFS CDPATH ENV BASH_ENV TMOUT POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE
     PATH=${PATH-}:/usr/local/bin:/usr/bin:/bin
     LC_ALL=C
@@ -35,53 +42,108 @@ prepare() {
 }
 
 identify() {
-    if [ $# -gt 0 ]; then
-        nonce=$1
-    else
-        nonce=${SSH_ORIGINAL_COMMAND-}
-        nonce=${nonce% *}
-        nonce=${nonce##* }
-    fi
+    nonce=${asked% *}
+    nonce=${1-${nonce##* }}
     case $nonce in
     '' | *[!0-9a-f]*) nonce=0 ;;
     esac
-    mark="scm-backup-listing 1 $nonce"
+    mark="scm-backup-listing 1 $nonce" watched=no
     [ -n "$root" ] || fail root_not_allowed
 }
 
 fail() {
     printf '\n%s FAIL %s\n' "$mark" "$1"
-    exit 3
+    finish 3
 }
 
-# One command tells whether both `timeout` and `find -printf` work as they do on most nodes.
+finish() {
+    [ $watched = no ] || kill $watcher
+    exit $1
+}
+
+# It holds no pipe open, and tells by the open file descriptors of this shell what this is at.
+start_watcher() {
+    [ -n "$limit" ] && [ -e /proc/$$/fd/0 ] && command -v sleep >/dev/null 2>&1 || return 0
+    watch >/dev/null 2>&1 &
+    watcher=$! watched=yes
+}
+
+# A small tool that is seen twice hangs, and is ended; what it would have told is then missing. While descriptor 5 is
+# open, tools may take long. At the limit all tools are ended, and what does not end by that is killed, this shell too.
+watch() {
+    # A gentler signal would be lost on a child that is not yet what it shall become.
+    trap 'kill -9 $!; exit' TERM
+    pause=$((limit / 8 + 1)) seen=
+    [ $pause -lt 5 ] || pause=5
+    while [ $limit -gt 0 ]; do
+        [ $pause -lt $limit ] || pause=$limit
+        limit=$((limit - pause))
+        sleep $pause &
+        wait
+        find_tools
+        for pid in $tools; do
+            case $seen in
+            *" $pid "*) [ -e /proc/$$/fd/5 ] || kill $pid ;;
+            esac
+        done
+        seen="$tools "
+    done
+    kill $tools
+    sleep 1 &
+    wait
+    find_tools
+    kill -9 $tree
+}
+
+# Of what descends from this shell, the watcher aside, a tool is what has no child.
+find_tools() {
+    set +f
+    read -r own _ state parent _ </proc/self/stat
+    [ $parent = $$ ] || exit
+    tree=" $$ " parents=" $$ " grown=yes
+    while [ $grown ]; do
+        grown=
+        for entry in /proc/[0-9]*/stat; do
+            read -r pid _ state parent _ <$entry || continue
+            case "$state $pid $tree" in
+            Z* | *" $pid "*" $pid "* | "$state $own "*) ;;
+            *" $parent "*) tree="$tree$pid " parents="$parents$parent " grown=yes ;;
+            esac
+        done
+    done
+    tools=
+    for pid in $tree; do
+        case $parents in
+        *" $pid "*) ;;
+        *) tools="$tools $pid" ;;
+        esac
+    done
+}
+
 choose_tools() {
     awk=no
     command -v awk >/dev/null 2>&1 && awk=yes
-    timed=
-    if [ -n "$limit" ] && prints_number timeout "$limit" find / -prune -printf %Ts; then
-        list=printf timed="timeout $limit"
-    elif prints_number find / -prune -printf %Ts; then
+    if prints_number find / -prune -printf %Ts; then
         list=printf
     elif prints_number stat_of_slash; then
         list=stat
         [ $awk = yes ] || fail no_awk
-        if [ -n "$limit" ] && prints_number timeout "$limit" stat -c %Y /; then
-            # The one of toybox exits now and then with 127, whatever the command did.
-            case $(timeout --help 2>&1) in
-            *oybox*) ;;
-            *) timed="timeout $limit" ;;
-            esac
-        fi
     else
         fail no_lister
     fi
 }
 
 prints_number() {
-    case $("$@" 2>/dev/null) in
+    ask "$@"
+    case $answer in
     '' | *[!0-9]*) return 1 ;;
     esac
+}
+
+# Status 143 is that of a tool which the watcher has ended.
+ask() {
+    answer=$("$@" 2>/dev/null)
+    [ $? -ne 143 ] || fail stuck
 }
 
 stat_of_slash() {
@@ -95,15 +157,15 @@ resolve_root() {
         root=${HOME-}${root#'~'}
         ;;
     '${'*'}'*)
-        name=${root#??}
-        name=${name%%'}'*}
+        variable=${root#??}
+        variable=${variable%%'}'*}
         below=${root#*'}'}
         expand_root
         ;;
     '$'*)
-        name=${root#?}
-        name=${name%%/*}
-        below=${root#?"$name"}
+        variable=${root#?}
+        variable=${variable%%/*}
+        below=${root#?"$variable"}
         expand_root
         ;;
     esac
@@ -114,14 +176,14 @@ resolve_root() {
 }
 
 expand_root() {
-    case $name in
+    case $variable in
     '' | [0-9]* | *[!A-Za-z0-9_]*) fail bad_root ;;
     esac
     case $below in
     '' | /*) ;;
     *) fail bad_root ;;
     esac
-    eval "value=\${$name-}"
+    eval "value=\${$variable-}"
     [ -n "$value" ] || ask_login_shell
     [ -n "$value" ] || fail root_var_unset
     root=$value$below
@@ -132,7 +194,9 @@ expand_root() {
 ask_login_shell() {
     shell=sh
     command -v bash >/dev/null 2>&1 && shell=bash
-    value=$($timed $shell -lc "printf '\n%s\n' '<$nonce>'\"\${$name-}\"'</$nonce>'" 2>/dev/null | marked_line)
+    exec 5>&1
+    value=$($shell -lc "printf '\n%s\n' '<$nonce>'\"\${$variable-}\"'</$nonce>'" 2>/dev/null 5>&- | marked_line)
+    exec 5>&-
     value=${value#"<$nonce>"}
     value=${value%"</$nonce>"}
 }
@@ -162,23 +226,20 @@ enter_root() {
 }
 
 print_begin() {
-    bounded=no
-    [ -n "$timed" ] && bounded=yes
-    set -- $(date '+%s %z')
-    printf '\n%s BEGIN list=%s awk=%s bounded=%s epoch=%s utc=%s\n' \
-        "$mark" $list $awk $bounded "$1" "$2"
+    ask date '+%s %z'
+    printf '\n%s BEGIN list=%s awk=%s bounded=%s epoch=%s utc=%s\n' "$mark" $list $awk $watched $answer
     printf 'R %s\n' "$PWD"
 }
 
 # Device and mount point may hold spaces: the numbers are the three words before the percentage.
 print_room() {
-    size= used= avail=
+    total= used= avail=
     for word in $(df -P -k . 2>/dev/null); do
-        case $size:$used:$avail:$word in
+        case $total:$used:$avail:$word in
         *[!0-9:]*:*[0-9]% | :* | *::*) ;;
-        *:*:*:*[0-9]%) printf 'S %s %s\n' "$size" "$avail" && return ;;
+        *:*:*:*[0-9]%) printf 'S %s %s\n' "$total" "$avail" && return ;;
         esac
-        size=$used used=$avail avail=$word
+        total=$used used=$avail avail=$word
     done
 }
 
@@ -201,30 +262,30 @@ print_listing() {
 }
 
 # `find -exec {} +` of BusyBox and toybox loses records silently; xargs does not. A path that find prints never
-# holds "//", which therefore separates a link from its target, and ends a line of stat. The `timeout` of BusyBox
-# looks once a second whether it is still needed: it must not hold the pipes open for so long.
+# holds "//", which therefore separates a link from its target, and ends a line of stat.
 walk() {
     if [ $list = printf ]; then
-        $timed find . -name "*$newline*" -prune -printf 'X\n' \
+        find . -name "*$newline*" -prune -printf 'X\n' \
             -o -type d -name LOCKED -prune -printf 'K %Ts %P\n' \
             -o -type f -name '*.gz' -printf 'F %s %Ts %P\n' \
             -o -type f -name '*.dna' -printf 'D %s %Ts - %P\n' \
-            -o -type l -name last \( -lname "*$newline*" -printf 'X\n' -o -printf 'L %P//%l\n' \) \
-            3>&- 4>&- 5>&-
+            -o -type l -name last \( -lname "*$newline*" -printf 'X\n' -o -printf 'L %P//%l\n' \)
         echo "find=$?" >&3
     else
         {
-            $timed find . -name "*$newline*" -prune -print0 \
+            find . -name "*$newline*" -prune -print0 \
                 -o -type d -name LOCKED -prune -print0 \
                 -o -type f \( -name '*.gz' -o -name '*.dna' \) -print0 \
-                -o -type l -name last -print0 3>&- 4>&- 5>&-
+                -o -type l -name last -print0
             echo "find=$?" >&3
         } | xargs -0 -r -n 256 stat -c '%f %s %Y %n//'
         echo "stat=$?" >&3
     fi
 }
 
-# Brings lines of stat into the form of find's, reads the sidecars and counts the records.
+# Brings lines of stat into the form of find's, reads the sidecars and counts the records. Where a sidecar was may by
+# now be a link to any file, so nothing of one leaves the node but a size and a digest: only of a file that is a dict
+# of plain strings and numbers, and of that only these two.
 finish_records='
 function path_after(fields,   start, i) {
     start = fields + 1
@@ -242,24 +303,35 @@ function from_stat(   path) {
     else $0 = "D " $2 " " $3 " - " path
     return 1
 }
-function link(path,   quoted, command, target, more) {
+function link(path,   quoted, query, target, more) {
     quoted = path
     gsub(/\047/, "\047\\\047\047", quoted)
-    command = "readlink \047./" quoted "\047"
-    command | getline target
-    more = (command | getline)
-    close(command)
+    query = "readlink \047./" quoted "\047"
+    query | getline target
+    more = (query | getline)
+    close(query)
     return more > 0 ? "X" : "L " path "//" target
 }
-function sidecar(path,   line, text, lines, got) {
+function sidecar(path,   line, text, lines, got, pair, told) {
     while (lines < 16 && length(text) < 512 && (got = (getline line < ("./" path))) > 0)
         text = text (lines++ ? " " : "") line
     close("./" path)
-    if (got < 0) return "- " path
+    if (text ~ /^[{]\047dig\047: \047[0-9a-f]*\047, \047size\047: [0-9]*L?[}]$/ && length(text) < 99)
+        return length(text) " " text " " path
     gsub(/[\t\r]/, " ", text)
     gsub(/[^ -~]/, "?", text)
     text = substr(text, 1, 512)
-    return length(text) " " text " " path
+    if (got < 0 || text ~ /\\/ || !sub(/^ *[{]/, "", text)) return "- " path
+    while (match(text, /^ *(\047[^\047]*\047|"[^"]*") *: *(\047[^\047]*\047|"[^"]*"|[0-9]+L?) */)) {
+        pair = substr(text, 1, RLENGTH)
+        text = substr(text, RLENGTH + 1)
+        if (pair ~ /^ *.(dig|size). *: *([0-9]+L?|.[0-9a-fA-F]*.) *$/) told = told pair ","
+        else if (pair ~ /^ *.(dig|size). *:/) told = told "?"
+        if (!sub(/^,/, "", text)) break
+    }
+    if (text !~ /^ *[}] *$/) return "- " path
+    told = "{" told "}"
+    return length(told) " " told " " path
 }
 list == "stat" && !from_stat() { next }
 $1 == "D" && $2 + 0 < 65536 { $0 = "D " $2 " " $3 " " sidecar(path_after(4)) }
@@ -269,18 +341,18 @@ END { print "N " records + 0 }
 
 # In the C locale the GNU, BusyBox and toybox tools word these two alike.
 count_complaints() {
-    denied=0 vanished=0 other=0 complaint=
+    trap '' TERM
+    denials=0 losses=0 others=0 first=
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in
-        *': Permission denied') denied=$((denied + 1)) ;;
-        *': No such file or directory') vanished=$((vanished + 1)) ;;
-        *) other=$((other + 1)) complaint=${complaint:-$line} ;;
+        *': Permission denied') denials=$((denials + 1)) ;;
+        *': No such file or directory') losses=$((losses + 1)) ;;
+        *) others=$((others + 1)) first=${first:-$line} ;;
         esac
-        [ $((denied + vanished + other)) -gt 10 ] || printf '%s\n' "$line" >&2
+        [ $((denials + losses + others)) -gt 10 ] || printf '%s\n' "$line" >&2
     done
-    printf 'denied=%s vanished=%s other=%s' $denied $vanished $other
-    [ $other -eq 0 ] || printf ' complaint=%.200s' "$complaint"
+    printf 'denied=%s vanished=%s other=%s' $denials $losses $others
+    [ $others -eq 0 ] || printf ' complaint=%.200s' "$first"
 }
 
 main "$@" </dev/null
-exit 0

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::compact::compact;
+
 /// The probe script, as it is maintained.
 const SCRIPT: &str = include_str!("probe.sh");
 
@@ -11,8 +13,8 @@ const SCRIPT: &str = include_str!("probe.sh");
 pub struct Request<'a> {
     /// Directory to list, as the configuration gives it: the node resolves a leading `~`, `$NAME` or `${NAME}`.
     pub root: &'a str,
-    /// How long the node's own `find` may take, rounded up to seconds, if the node has a `timeout`; `None` is
-    /// for ever.
+    /// After how long the node ends by itself what still runs, rounded up to seconds; `None` is never, and then nothing
+    /// is ended that hangs.
     pub time_limit: Option<Duration>,
 }
 
@@ -53,7 +55,11 @@ impl Request<'_> {
 /// The line holds the whole script as arguments of `printf`, in characters that sh, csh and fish all leave alone
 /// between single quotes. With about 7 KB it fits OpenSSH (old ones take 8 KiB), but not dropbear (4,200 bytes).
 pub fn authorized_key_options(shell: &str, requests: &[Request<'_>]) -> String {
-    let mut script = String::from("root= limit= asked=${SSH_ORIGINAL_COMMAND-}\ncase ${asked##* } in\n");
+    let mut script = String::from(
+        // To take the last word of a very long text keeps some shells busy for minutes.
+        "root= limit= asked=${SSH_ORIGINAL_COMMAND-}\ncase ${#asked} in\n????*) asked= ;;\nesac\n\
+         case ${asked##* } in\n",
+    );
     let mut keys = Vec::new();
     for request in requests {
         let key = request.key();
@@ -77,19 +83,6 @@ pub fn authorized_key_options(shell: &str, requests: &[Request<'_>]) -> String {
     }
     let _ = write!(command, " '{argument}' | {shell}");
     format!("restrict,command=\"{}\"", command.replace('"', "\\\""))
-}
-
-/// The script without what only its readers need: it halves what is sent, and bash reads its standard input byte
-/// by byte. No line within its quoted strings begins with `#`, is empty, or needs its indentation.
-fn compact(script: &str) -> String {
-    let mut text = String::with_capacity(script.len());
-    for line in script.lines().map(str::trim_start) {
-        if !line.is_empty() && !line.starts_with('#') {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    text
 }
 
 /// One word for a POSIX shell, whatever it holds.

@@ -128,7 +128,7 @@ fn no_listing_says_what_the_node_said_instead() {
     // The listing of somebody else's request.
     assert!(said(BEGIN.replace("ab12", "ab13").as_bytes()).is_some());
     let error = read(&[unavailable.as_bytes()]).1.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("the node printed no listing but \"{unavailable}\";")), "{error}");
+    assert_eq!(error, format!("the node printed no listing but \"{unavailable}\""));
 }
 
 #[test]
@@ -209,7 +209,8 @@ fn hostile_lines_are_malformed() {
         b"N x",
         b"N 1 ",
         b"S 1",
-        b"S 18446744073709551615 1",
+        b"S 1 1 1",
+        b"S 1 -1",
         b"R ",
         b" ",
         b"\0",
@@ -246,6 +247,24 @@ fn hostile_lines_are_malformed() {
     ] {
         let outcome = read(&[BEGIN.replace(from, to).as_bytes()]).1;
         assert!(matches!(outcome, Err(ListingError::Malformed { .. })), "{to}: {outcome:?}");
+    }
+}
+
+#[test]
+fn room_that_cannot_be_is_lost_and_nothing_else() {
+    for room in [
+        // 2^54 KiB, which no u64 holds in bytes, and more than that.
+        "18014398509481984 1",
+        "18446744073709551616 1",
+        "1 99999999999999999999999999",
+        "9007199254740992 1",
+        "0 0",
+        "1000 1001",
+    ] {
+        let lines = format!("S {room}\nF 1 1 p\nN 1\n");
+        let (records, outcome) = read(&[BEGIN.as_bytes(), lines.as_bytes(), END.as_bytes()]);
+        assert_eq!(outcome, Ok(End::default()), "{room}");
+        assert_eq!(records.len(), 2, "{room}: {records:?}");
     }
 }
 
@@ -308,6 +327,8 @@ fn a_listing_is_believed_only_when_every_tool_did_its_work() {
     assert_eq!(stat(complaint), "find 1 Some(\"find: './a\\\\x1b': Input/output error\")");
     for status in [124, 137, 143] {
         let end = format!("find={status} awk=0 denied=0 vanished=0 other=0");
+        assert_eq!(believed(BEGIN, &end), "OutOfTime");
+        let end = format!("find=141 awk={status} denied=0 vanished=0 other=0");
         assert_eq!(believed(BEGIN, &end), "OutOfTime");
     }
 }

@@ -19,6 +19,8 @@ pub struct Exporter {
     pub reload: Reload,
     /// SSH sessions that are up.
     pub ssh_sessions: usize,
+    /// HTTP requests that were refused for their user and password; `None` where everybody is served.
+    pub logins_refused: Option<u64>,
     /// What the process uses; `None` where the system does not tell.
     pub process: Option<ProcessUsage>,
 }
@@ -26,8 +28,8 @@ pub struct Exporter {
 /// How the last loading of the configuration went.
 #[derive(Debug, Clone, Copy)]
 pub struct Reload {
-    /// Whether it is the one in force.
-    pub successful: bool,
+    /// Since when loading it fails, so that the one before is in force; `None` when it is the one in force.
+    pub failed_since: Option<Timestamp>,
     /// When the one in force was loaded.
     pub last_success: Timestamp,
 }
@@ -81,7 +83,7 @@ impl Exporter {
             "scm_backup_config_last_reload_successful",
             None,
             "Whether the last attempt to load the configuration succeeded; if not, the one before is still in force.",
-            self.reload.successful.into(),
+            self.reload.failed_since.is_none().into(),
         )?;
         one(
             "scm_backup_config_last_reload_success_timestamp",
@@ -95,6 +97,16 @@ impl Exporter {
             "SSH sessions that are up.",
             Value::Count(self.ssh_sessions as u64),
         )?;
+        if let Some(refused) = self.logins_refused {
+            encoder
+                .encode_descriptor(
+                    "scm_backup_web_logins_refused",
+                    "Requests with a wrong user or password, or with one that nobody had time to check.",
+                    None,
+                    MetricType::Counter,
+                )?
+                .encode_counter(&refused, None::<&Exemplar<Labels<'_, 0>, u64>>)?;
+        }
         match &self.process {
             Some(process) => process.encode(encoder),
             None => Ok(()),

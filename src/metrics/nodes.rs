@@ -100,7 +100,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
         Family {
             name: "scm_backup_tarball_previous_size",
             unit: Some(&Unit::Bytes),
-            help: "Size of the tarball before the newest.",
+            help: "What the newest is compared with: size of the largest of the three tarballs before it, or of as many as are held.",
         },
         |row| Some(Value::Count(row.summary?.previous.as_ref()?.size)),
     ),
@@ -203,7 +203,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
         Family {
             name: "scm_backup_min_size_ratio",
             unit: None,
-            help: "The newest tarball's size over the previous one's may be no smaller than this.",
+            help: "The newest tarball's size over that of the largest of the three before it may be no smaller than this.",
         },
         |row| row.limits.min_size_ratio.map(Value::Real),
     ),
@@ -242,9 +242,12 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
         Family {
             name: "scm_backup_listing_rejects",
             unit: None,
-            help: "Names in the last listing that do not fit the layout; the log shows the first few.",
+            help: "Names in the last listing that are not counted: they do not fit the layout, or are of more repos than are told apart.",
         },
-        |sighting| Some(Value::Count(sighting.report.as_ref()?.rejects.count)),
+        |sighting| {
+            let report = sighting.report.as_ref()?;
+            Some(Value::Count(report.rejects.count.saturating_add(report.surplus)))
+        },
     ),
     (
         Family {
@@ -311,7 +314,7 @@ fn encode_failures(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> 
         sighting.last.iter().flat_map(move |last| {
             Reason::ALL.into_iter().map(move |reason| {
                 let Labels([hub, node]) = labels(sighting);
-                let is_it = last.failure.as_ref().is_some_and(|failure| failure.reason == reason);
+                let is_it = last.failure.as_ref().is_some_and(|failure| failure.reason() == reason);
                 (Labels([hub, node, ("reason", reason.as_str())]), is_it.into())
             })
         })

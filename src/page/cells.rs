@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::human::Bytes;
+use crate::human::{Bytes, Places};
 use crate::table::{HubView, NodeView, RepoView, Round, State};
-use crate::verdict::Status;
+use crate::verdict::{Note, Status};
 
 pub(super) use crate::table::{reasons, wall_clock};
 
@@ -33,6 +33,16 @@ pub(super) fn second(at: &Timestamp) -> String {
 
 pub(super) fn bytes(count: &u64) -> String {
     Bytes(*count).to_string()
+}
+
+/// How many places could not be read.
+pub(super) fn places(count: &u64) -> String {
+    Places(*count).to_string()
+}
+
+/// How many names do not fit the layout.
+pub(super) fn rejects(count: &u64) -> String {
+    Note::Rejects { count: *count }.to_string()
 }
 
 pub(super) fn change(repo: &RepoView) -> String {
@@ -122,6 +132,7 @@ pub(super) fn summary(round: &Round) -> String {
         (1, []) => "The one hub is well.".to_owned(),
         (_, []) => format!("All {all} hubs are well."),
         (1, [one]) => format!("Hub {one} is not well."),
+        (2, [one]) => format!("Hub {one} is not well; the other is."),
         (_, [one]) => format!("Hub {one} is not well; the other {} are.", all - 1),
         (_, few) if few.len() <= 5 => format!("Not well: hubs {} ({} of {all}).", few.join(", "), few.len()),
         (_, many) => format!("{} of {all} hubs are not well.", many.len()),

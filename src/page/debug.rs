@@ -25,7 +25,7 @@ pub(super) struct Probe<'a> {
     pub(super) outcome: &'static str,
     pub(super) connect: String,
     pub(super) list: String,
-    pub(super) detail: &'a str,
+    pub(super) detail: String,
 }
 
 impl<'a> Debug<'a> {
@@ -51,10 +51,10 @@ fn probe(attempt: &Attempt) -> Probe<'_> {
     let failure = attempt.failure.as_ref();
     Probe {
         ended: &attempt.ended,
-        outcome: failure.map_or("ok", |failure| failure.reason.as_str()),
+        outcome: failure.map_or("ok", |failure| failure.reason().as_str()),
         connect: milliseconds(attempt.phases.connect),
         list: attempt.phases.list.map_or_else(|| "not begun".to_owned(), milliseconds),
-        detail: failure.map_or("", |failure| failure.detail.as_str()),
+        detail: failure.map_or_else(String::new, ToString::to_string),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Frame {
     pub now: jiff::Timestamp,
     /// Where the metrics are.
     pub telemetry_path: String,
+    /// Since when loading the configuration fails, so that an older one is in force; `None` while it does not.
+    pub reload_failed_since: Option<jiff::Timestamp>,
 }
 
 /// What is known of a node besides its [`NodeView`](crate::table::NodeView).

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::inventory::{Hub, Inventory, Repo, Target};
-use crate::probe::failure::{Failure, Reason};
+use crate::probe::failure::{Cause, Words};
 use crate::probe::ssh::Phases;
 use crate::probe::{Attempt, Sighting};
 use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
@@ -14,7 +14,7 @@ use crate::report::{RepoSummary, Tarball, Verification};
 use crate::table::{self, Round};
 
 fn frame() -> Frame {
-    Frame { now: at(TAKEN + HOUR), telemetry_path: "/metrics".into() }
+    Frame { now: at(TAKEN + HOUR), telemetry_path: "/metrics".into(), reload_failed_since: None }
 }
 
 fn inventory(targets: &[Target]) -> Inventory {
@@ -41,12 +41,12 @@ fn answered(target: &Target, report: Report) -> Sighting {
     Sighting { target: Arc::new(target.clone()), report: Some(Arc::new(report)), last: Some(attempt(None)) }
 }
 
-fn attempt(failure: Option<Failure>) -> Attempt {
+fn attempt(failure: Option<Cause>) -> Attempt {
     Attempt { ended: Timestamp::UNIX_EPOCH, failure, phases: Phases::default() }
 }
 
 fn unanswered(target: &Target) -> Sighting {
-    let refused = Failure::new(Reason::Connect, "Connection refused <&>");
+    let refused = Cause::NoConnection(Words::new("Connection refused <&>"));
     Sighting { target: Arc::new(target.clone()), report: None, last: Some(attempt(Some(refused))) }
 }
 
@@ -87,6 +87,42 @@ fn assert_in_order(page: &str, words: &[&str]) {
 }
 
 #[test]
+fn failed_reload_shows_on_every_page_with_since_when_and_where_to_read_why() {
+    let sightings = [answered(&on("A", "N1"), report([("svn/env", healthy())]))];
+    let failed = Frame { reload_failed_since: Some(at(TAKEN)), ..frame() };
+    let (round, seen) = (round(&sightings), seen(&sightings));
+    let words = [
+        "has not been reloaded since",
+        "2012-11-13 16:00:00 UTC",
+        "log says why",
+        "scm-backup-exporter check",
+    ];
+    assert_in_order(&front(&failed, &round, &seen).unwrap(), &words);
+    assert_in_order(&hub(&failed, &round.hubs[0], &seen).unwrap(), &words);
+    for page in [front_of(&sightings), hub_of(&sightings, &seen)] {
+        assert!(!page.contains(words[0]), "{page}");
+    }
+}
+
+#[test]
+fn page_of_very_many_repos_shows_the_worst_and_where_to_see_the_others() {
+    let mut many = report([]);
+    for n in 0..700 {
+        many.repos.insert(Repo::from_label(&format!("svn/r{n:03}")), healthy());
+    }
+    let small = Tarball { size: 0, ..healthy().newest };
+    many.repos.insert(Repo::from_label("svn/z-empty"), RepoSummary { newest: small, ..healthy() });
+    let sightings = [answered(&on("A", "N1"), many)];
+    let page = hub_of(&sightings, &seen(&sightings));
+    assert_in_order(&page, &["svn/z-empty</a>", "svn/r498</a>", "201 repos more, none of which is worse"]);
+    assert_in_order(&page, &["<code>scm-backup-exporter probe A N1</code> prints all"]);
+    assert_eq!(page.matches("<th scope=\"row\"").count(), 500);
+    assert_eq!(page.matches("<img ").count(), 500);
+    let few = [answered(&on("A", "N1"), report([("svn/env", healthy())]))];
+    assert!(!hub_of(&few, &seen(&few)).contains("none of which is worse"));
+}
+
+#[test]
 fn hubs_come_worst_first_with_why_and_what_to_type() {
     let path = "svn/cut/2012/11/13/160000/cut-1.tar.gz".into();
     let newest = Tarball { path, ..healthy().newest };
@@ -110,7 +146,7 @@ fn hubs_come_worst_first_with_why_and_what_to_type() {
             "What is wrong",
             "hub C, node N3",
             "svn/cut",
-            "its sidecar says 9",
+            "its sidecar says 9 B",
             "<code>ssh -o BatchMode=yes C ls -l /data/backup/cms02/svn/cut/2012/11/13/160000</code>",
             "hub B, node N2",
             "Connection refused &#60;&#38;&#62;",
@@ -120,9 +156,18 @@ fn hubs_come_worst_first_with_why_and_what_to_type() {
 }
 
 #[test]
+fn conclusion_of_two_hubs_speaks_of_one_other() {
+    let well = |hub: &str| answered(&on(hub, "N1"), report([("svn/env", healthy())]));
+    let page = front_of(&[well("A"), unanswered(&on("B", "N2"))]);
+    assert!(page.contains("Hub B is not well; the other is."), "{page}");
+    let page = front_of(&[well("A"), unanswered(&on("B", "N2")), well("C")]);
+    assert!(page.contains("Hub B is not well; the other 2 are."), "{page}");
+}
+
+#[test]
 fn node_that_was_read_in_part_is_not_called_unseen() {
     let closed = Report { unreadable: 2, ..report([("svn/env", healthy())]) };
-    let denied = attempt(Some(Failure::new(Reason::Permission, "2 directories may not be read")));
+    let denied = attempt(Some(Cause::Unreadable { count: 2, root: "/data".into() }));
     let sighting = Sighting { last: Some(denied), ..answered(&on("A", "N1"), closed) };
     let page = front_of(&[sighting, unanswered(&on("A", "N2"))]);
     assert!(

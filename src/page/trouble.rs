@@ -1,9 +1,10 @@
 //! What is wrong with a node's repos, in few words, and what to type next.
 
+use crate::advice;
 use crate::inventory::Target;
 use crate::probe::ssh;
 use crate::table::{RepoView, ReportView};
-use crate::verdict::Status;
+use crate::verdict::{Concern, Status};
 
 /// Repos that are named before "and more".
 const NAMED: usize = 3;
@@ -29,21 +30,22 @@ pub(super) fn has_commands(troubles: &[Trouble]) -> bool {
 
 /// The troubles of a node, worst first.
 pub(super) fn troubles(target: &Target, report: &ReportView) -> Vec<Trouble> {
-    let mut groups: Vec<(&'static str, Status, Vec<&RepoView>)> = Vec::new();
+    let mut groups: Vec<(Concern, Vec<&RepoView>)> = Vec::new();
     for repo in report.repos.iter().filter(|repo| repo.status > Status::Ok) {
-        let Some(worst) = repo.why.first() else { continue };
-        match groups.iter_mut().find(|(word, status, _)| (*word, *status) == (worst.word, worst.status)) {
-            Some((_, _, repos)) => repos.push(repo),
-            None => groups.push((worst.word, worst.status, vec![repo])),
+        let Some(worst) = repo.worst else { continue };
+        let alike = |of: &Concern| (of.word(), of.status()) == (worst.word(), worst.status());
+        match groups.iter_mut().find(|(concern, _)| alike(concern)) {
+            Some((_, repos)) => repos.push(repo),
+            None => groups.push((worst, vec![repo])),
         }
     }
     groups
         .into_iter()
-        .map(|(word, status, repos)| Trouble {
-            status,
+        .map(|(concern, repos)| Trouble {
+            status: concern.status(),
             text: text(&repos),
-            say: say(word),
-            command: command(word, target, report, repos[0]),
+            say: advice::of_concern(&concern),
+            command: command(&concern, target, report, repos[0]),
             repos: names(&repos),
         })
         .collect()
@@ -64,43 +66,25 @@ fn names(repos: &[&RepoView]) -> String {
     }
 }
 
-fn say(word: &str) -> &'static str {
-    match word {
-        "missing" => {
-            "See what the node holds; if it is not there, see whether the hub still makes and sends it."
-        }
-        "too_old" => {
-            "See what came last; then see on the hub why nothing was sent since: its nightly job, the transfer, room on the node."
-        }
-        "empty" | "no_sidecar" | "contradicted" | "garbled" => {
-            "Look at the newest and its sidecar; if the transfer was cut, send it again from the hub."
-        }
-        "shrunk" => {
-            "Compare the newest with the one before it; if it was cut, make and send it again; if it is right, the next night settles it."
-        }
-        "too_few" => "See on the node whether something removed older ones.",
-        "too_many" => "See why nothing purges the older ones any more.",
-        "future" => "See whether the hub's clock and its `timezone` here are right.",
-        _ => "Let the login user read the whole tree on the node.",
-    }
-}
-
 /// A look at the place in question. None for names that cannot be typed as they are shown.
-fn command(word: &str, target: &Target, report: &ReportView, repo: &RepoView) -> Option<String> {
+fn command(concern: &Concern, target: &Target, report: &ReportView, repo: &RepoView) -> Option<String> {
     let (kind, _) = repo.repo.split_once('/')?;
     // A tarball lies four directories below its repo: year, month, day and time.
     let above = |levels: usize| {
         let path = repo.newest.as_ref()?.path.as_str();
         (0..levels).try_fold(path, |path, _| path.rsplit_once('/').map(|(above, _)| above)).map(str::to_owned)
     };
-    let below = match word {
-        "missing" => kind.to_owned(),
-        "too_old" | "future" => above(3)?,
-        "empty" | "no_sidecar" | "contradicted" | "garbled" => above(1)?,
-        "shrunk" | "too_few" | "too_many" => repo.repo.clone(),
-        _ => return None,
+    let (list, below) = match concern {
+        Concern::Missing => ("-l", kind.to_owned()),
+        Concern::TooOld { .. } | Concern::Future { .. } => ("-l", above(3)?),
+        Concern::Empty | Concern::NoSidecar | Concern::Contradicted { .. } | Concern::Garbled => {
+            ("-l", above(1)?)
+        }
+        Concern::Shrunk { .. } | Concern::TooFew { .. } | Concern::TooMany { .. } => {
+            ("-lR", repo.repo.clone())
+        }
+        Concern::NotSeen { .. } => return None,
     };
-    let list = if matches!(word, "shrunk" | "too_few" | "too_many") { "-lR" } else { "-l" };
     let path = format!("{}/{below}", report.root);
     (!path.contains('\\')).then(|| ssh::by_hand_running(&target.connection, &["ls", list, &path]))
 }

@@ -1,14 +1,15 @@
-//! Why a probe failed, and what a person can do about it.
+//! Why a probe failed: facts, from which the `reason` label, the words and the advice are made.
 
-use std::fmt::{self, Write as _};
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::inventory::{HostKeyChecking, Target, is_control};
-use crate::probe::ssh;
+use crate::human::Places;
+use crate::listing::{FailCode, ListingError};
+use crate::probe::shortage::Shortage;
+use crate::text;
 
 /// The closed set of reasons: the values of the `reason` label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -74,235 +75,336 @@ impl fmt::Display for Reason {
     }
 }
 
-/// One failure: its reason, and in words what was seen.
+/// Why a probe failed. One variant for each thing that can be done about it; `Display` is what was seen, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct Failure {
-    /// Which of the closed set.
-    pub reason: Reason,
-    /// What was seen, as one line without control characters.
-    pub detail: String,
+pub enum Cause {
+    /// The node's name, or that of its jump host, does not resolve.
+    #[error("{0}")]
+    Resolve(Words),
+    /// There is no connection, in the words of `ssh`.
+    #[error("{0}")]
+    NoConnection(Words),
+    /// `ssh` ended and said nothing.
+    #[error("ssh ended without a word")]
+    Silent,
+    /// The other side ended the connection before the login, in the words of `ssh`, which quotes it.
+    #[error("{0} (said before any login)")]
+    Disconnected(Words),
+    /// The connection was there, and is gone.
+    #[error("the connection was lost while listing")]
+    ConnectionLost,
+    /// The node lets no further session run on a connection that is up.
+    #[error("the node refuses one more session (MaxSessions of its sshd?): {0}")]
+    SessionRefused(Words),
+    /// The host key is not one to trust.
+    #[error("{0}")]
+    HostKey(HostKey),
+    /// The node, or its jump host, refuses the login.
+    #[error("{0}")]
+    Denied(Denied),
+    /// A node that refused a login is left alone, since the refusal.
+    #[error("{denied} (left alone for another {wait} s, so that no account is locked out)")]
+    LeftAlone {
+        /// The refusal.
+        denied: Denied,
+        /// Seconds until it is tried again.
+        wait: u64,
+    },
+    /// `ssh` ran into one of its own time limits.
+    #[error("{0}")]
+    ConnectTimedOut(Words),
+    /// There was no login in time.
+    #[error("{}, the key exchange included", LoginLimit(*.limit, *.cut))]
+    LoginLate {
+        /// How long it could take.
+        limit: Duration,
+        /// Whether `probe_timeout` left less than `timeout` allows.
+        cut: bool,
+    },
+    /// The listing was not complete in time.
+    #[error("no complete listing within {} s (`probe_timeout`)", .limit.as_secs_f64())]
+    ListingLate {
+        /// `probe_timeout`.
+        limit: Duration,
+    },
+    /// A part of the tree may not be read, beside which there is a report.
+    #[error("{} below {root} cannot be read, so the listing is not complete", Places(*.count))]
+    Unreadable {
+        /// How many directories or files.
+        count: u64,
+        /// The real path of the root on the node.
+        root: String,
+    },
+    /// The node cannot run the shell of the configuration.
+    #[error("the node cannot run the shell {shell}{ended}")]
+    NoShell {
+        /// The configured `shell`.
+        shell: String,
+        /// How the command ended.
+        ended: Ended,
+    },
+    /// What the node printed is no listing, or says why there is none.
+    #[error("{error}{ended}")]
+    Listing {
+        /// What is wrong with it.
+        error: ListingError,
+        /// How the command ended, where that may explain it.
+        ended: Ended,
+    },
+    /// A fault on our own side.
+    #[error("{0}")]
+    Internal(Internal),
 }
 
-impl Failure {
-    /// A failure; the detail is made safe for a log line and a terminal.
-    pub fn new(reason: Reason, detail: impl AsRef<str>) -> Self {
-        Self { reason, detail: one_line(detail.as_ref()) }
+/// What is wrong with a host key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostKey {
+    /// None is known for the node.
+    #[error("{words}")]
+    Unknown {
+        /// The words of `ssh`.
+        words: Words,
+        /// The `known_hosts` of the configuration, where there is no such file.
+        missing: Option<PathBuf>,
+    },
+    /// Another one is known.
+    #[error("the node's host key has changed ({0})")]
+    Changed(Words),
+    /// It is marked as revoked.
+    #[error("{0}")]
+    Revoked(Words),
+    /// `ssh` does not say more.
+    #[error("{0}")]
+    NotVerified(Words),
+}
+
+/// A refused login.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct Denied {
+    /// The words of `ssh`.
+    pub words: Words,
+    /// Whose account it is, as `user@host`; empty where an old `ssh` does not say.
+    pub login: String,
+    /// Whether the other side offers Kerberos.
+    pub kerberos: bool,
+    /// Whether it is the jump host that refuses.
+    pub at_jump_host: bool,
+    /// A key file of ours that is of no use as it is.
+    pub key: Option<KeyFile>,
+}
+
+/// A private key file that `ssh` cannot use as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub fault: FileFault,
+}
+
+/// What is wrong with a file that `ssh` should read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileFault {
+    /// There is none.
+    Missing,
+    /// It cannot be read, in the words of the system.
+    Unreadable(String),
+    /// It is a directory, or something else that is no file.
+    NotAFile,
+    /// It holds a public key.
+    PublicKey,
+    /// It holds no private key.
+    NoKey,
+    /// Others than its owner may read it, so that `ssh` passes over it. Its permission bits.
+    Open(u32),
+    /// It is encrypted.
+    Encrypted,
+}
+
+/// A fault on our own side.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Internal {
+    /// `ssh` could not be started.
+    #[error("cannot start ssh: {0}")]
+    Start(Words),
+    /// This machine has no more of something that a probe needs.
+    #[error("cannot {doing}: {shortage}")]
+    Short {
+        /// What could not be done.
+        doing: &'static str,
+        /// What there is no more of.
+        shortage: Shortage,
+    },
+    /// `ssh` is not there, or cannot be run.
+    #[error("{0}")]
+    NoSsh(Words),
+    /// The ssh configuration is wrong.
+    #[error("{0}")]
+    SshConfig(Words),
+    /// The user that runs the exporter has no name.
+    #[error("{0}")]
+    NoUserName(Words),
+    /// There is no place for the control socket.
+    #[error("{0}")]
+    ControlSocket(Words),
+    /// The file of known host keys cannot be read, which `ssh` takes for one without a key.
+    #[error("cannot read {}: {problem}, so that no host key is known", .file.display())]
+    KnownHosts {
+        /// The file.
+        file: PathBuf,
+        /// Why, in the words of the system.
+        problem: String,
+    },
+    /// The system gives no randomness.
+    #[error("no randomness from the system: {0}")]
+    NoRandomness(Words),
+    /// The exporter is about to end.
+    #[error("the exporter is stopping")]
+    Stopping,
+    /// Nobody read what the node printed: a fault of the program.
+    #[error("the listing was never read")]
+    NeverRead,
+    /// A fault of the program.
+    #[error("the exporter panicked, its log says where")]
+    Panicked,
+}
+
+/// How a command on the node ended. Shown only where it tells something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit status; `None` when it was not waited for, or ended by a signal.
+    pub status: Option<i32>,
+    /// The last line of its standard error.
+    pub last_words: Option<Words>,
+}
+
+impl Cause {
+    /// Which of the closed set it is.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Resolve(_) => Reason::Resolve,
+            Self::NoConnection(_)
+            | Self::Silent
+            | Self::Disconnected(_)
+            | Self::ConnectionLost
+            | Self::SessionRefused(_) => Reason::Connect,
+            Self::HostKey(_) => Reason::HostKey,
+            Self::Denied(_) | Self::LeftAlone { .. } => Reason::Auth,
+            Self::ConnectTimedOut(_) | Self::LoginLate { .. } | Self::ListingLate { .. } => Reason::Timeout,
+            Self::Unreadable { .. } => Reason::Permission,
+            Self::NoShell { .. } => Reason::RemoteCommand,
+            Self::Listing { error, .. } => reason_of_listing(error),
+            Self::Internal(_) => Reason::Internal,
+        }
     }
 
-    /// What a person can do about it.
-    pub fn advice(&self, target: &Target) -> String {
-        let node = &target.node;
-        let by_hand = ssh::by_hand(&target.connection);
-        match self.reason {
-            Reason::Resolve => format!(
-                "check the spelling of {:?}, add it to the ssh configuration, or set `host` in [node {node}]",
-                target.connection.host
-            ),
-            Reason::Connect => format!("see whether the node is up and its sshd listens: {by_hand} true"),
-            Reason::HostKey => {
-                let asking = ssh::by_hand_asking(&target.connection);
-                // A node that is taken as it is when first seen fails only when its key has changed.
-                let is_new = target.connection.host_key_checking == HostKeyChecking::Strict
-                    && !self.detail.contains("has changed");
-                if self.detail.contains("revoked") {
-                    "the key is revoked: ask the node's administrator for the new one, and who holds the old one".to_owned()
-                } else if is_new {
-                    format!(
-                        "compare the node's key with its administrator, then add it to known_hosts by logging in once: {asking}"
-                    )
-                } else {
-                    format!(
-                        "the key has changed: ask the node's administrator why before removing the old one from known_hosts, then try {asking}"
-                    )
-                }
-            }
-            Reason::Auth => self.advice_when_denied(target, &by_hand),
-            Reason::Timeout => format!(
-                "try {by_hand} true; if it is only slow, raise `timeout` (to connect) or `probe_timeout` in [node {node}]"
-            ),
-            Reason::RootMissing if target.root.starts_with('$') => format!(
-                "see whether {} is there on the node; set `scm_fold` in [node {node}] to the directory that holds backup/",
-                target.root
-            ),
-            Reason::RootMissing => format!(
-                "see whether {} is there on the node; if it lies elsewhere, correct `scm_fold` in [node {node}] or `srvnode` in [hub {}]",
-                target.root, target.hub
-            ),
-            Reason::Permission => format!(
-                "let the login user read everything below {0} on the node, or log in as another `user`; typed there, find {0} >/dev/null names what is closed",
-                target.root
-            ),
-            Reason::RemoteCommand if self.detail.contains("on the node failed") => format!(
-                "typed on the node, find {} >/dev/null shows whether its disk or mount fails; if it does not, the node's system log may name a tool that was killed",
-                target.root
-            ),
-            Reason::RemoteCommand => format!(
-                "install findutils (or BusyBox with find, xargs and stat) and awk on the node; if it is the shell that is missing, set `shell` in [node {node}], which is {} now",
-                target.connection.shell
-            ),
-            Reason::Protocol => format!(
-                "see what the node prints: echo 'echo hello' | {by_hand} {} -s; a profile must not exit or read standard input",
-                target.connection.shell
-            ),
-            Reason::Internal if self.detail.contains("No user exists for uid") => {
-                "ssh needs a name for the user that runs the exporter: give its number an entry in /etc/passwd, or, in a container, keep the image's own user".to_owned()
-            }
-            Reason::Internal if self.detail.contains("unix_listener") => {
-                "the exporter's directory for control sockets is gone or full: restart the exporter, with XDG_RUNTIME_DIR set to a directory that nothing clears".to_owned()
-            }
-            Reason::Internal => format!(
-                "if the message names ssh's configuration, correct that (`ssh -G {}` reads it too); if not, see the exporter's log; what is not explained there is a bug worth reporting",
-                target.connection.host
-            ),
+    /// The same, of a node that is left alone for so many seconds since it refused the login.
+    #[must_use]
+    pub fn left_alone(self, wait: u64) -> Self {
+        match self {
+            Self::Denied(denied) | Self::LeftAlone { denied, .. } => Self::LeftAlone { denied, wait },
+            other => other,
         }
     }
 
-    fn advice_when_denied(&self, target: &Target, by_hand: &str) -> String {
-        let (node, key) = (&target.node, target.connection.key_filename.as_deref());
-        if let Some((file, error)) = key.and_then(|file| Some((file, File::open(file).err()?))) {
-            // `ssh` itself passes over such a key and only says that the login was refused.
-            return format!(
-                "our key {} cannot be read: {error}; correct `key_filename` in [node {node}], or let the user that runs the exporter read it",
-                file.display()
-            );
-        }
-        let mut advice = match key.filter(|file| has_passphrase(file)) {
-            Some(file) => format!(
-                "our key {0} has a passphrase: load it into the agent of the user that runs the exporter (ssh-add {0}), or take a key without one; ",
-                file.display()
-            ),
-            None => String::new(),
-        };
-        let _ = write!(
-            advice,
-            "allow our key on the node: put the output of `scm-backup-exporter authorized-key {node}` into its ~/.ssh/authorized_keys, in the place of an older line"
-        );
-        if let Some(gateway) = &target.connection.gateway {
-            let _ = write!(advice, " (if it is {gateway} that denies, the public key itself into its file)");
-        }
-        if self.detail.contains("gssapi") {
-            advice.push_str("; with Kerberos, see by klist whether our ticket has expired");
-        }
-        let _ = write!(advice, "; try {by_hand} true");
-        advice
+    /// A reply that is no listing, for which the node gave no other explanation.
+    pub fn listing(error: ListingError) -> Self {
+        Self::Listing { error, ended: Ended::default() }
     }
 }
 
-/// Whether a private key is encrypted, as far as its beginning tells.
-fn has_passphrase(file: &Path) -> bool {
-    // OpenSSH's own format in base64: its magic, and `none` for the cipher.
-    const PLAIN: &str = "b3BlbnNzaC1rZXktdjEAAAAABG5vbm";
-    let mut start = String::new();
-    let read = File::open(file).and_then(|file| file.take(4096).read_to_string(&mut start));
-    let mut lines = start.lines();
-    match (read, lines.next()) {
-        (Ok(_), Some("-----BEGIN OPENSSH PRIVATE KEY-----")) => {
-            lines.next().is_some_and(|line| !line.starts_with(PLAIN))
-        }
-        // The older formats say so in words, in the first line or the second.
-        (Ok(_), Some(first)) => {
-            first.contains("ENCRYPTED") || lines.next().is_some_and(|line| line.contains("ENCRYPTED"))
-        }
-        _ => false,
+/// Every reply that is no listing has its reason.
+pub(super) fn reason_of_listing(error: &ListingError) -> Reason {
+    match error {
+        ListingError::Refused(code) => match code {
+            FailCode::RootVarUnset
+            | FailCode::RootMissing
+            | FailCode::RootNotAbsolute
+            | FailCode::BadRoot => Reason::RootMissing,
+            FailCode::RootDenied => Reason::Permission,
+            FailCode::RootNotAllowed => Reason::Auth,
+            FailCode::NoLister | FailCode::NoAwk | FailCode::Stuck => Reason::RemoteCommand,
+        },
+        ListingError::RemoteTool { .. } => Reason::RemoteCommand,
+        ListingError::OutOfTime => Reason::Timeout,
+        ListingError::NoBegin { .. }
+        | ListingError::OtherVersion { .. }
+        | ListingError::TooMuchNoise
+        | ListingError::Truncated { .. }
+        | ListingError::CountMismatch { .. }
+        | ListingError::Malformed { .. }
+        | ListingError::LineTooLong => Reason::Protocol,
     }
 }
 
 /// Text of foreign origin as one line: control characters are replaced and the length is bounded.
-fn one_line(text: &str) -> String {
-    const MOST: usize = 500;
-    let mut line: String =
-        text.trim().chars().map(|c| if is_control(c) { ' ' } else { c }).take(MOST + 1).collect();
-    if line.chars().count() > MOST {
-        line.pop();
-        line.push('…');
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words(String);
+
+impl Words {
+    /// These words, made safe for a log line and a terminal.
+    pub fn new(text: impl AsRef<str>) -> Self {
+        const MOST: usize = 500;
+        let mut line = text::one_line(text.as_ref());
+        if let Some((end, _)) = line.char_indices().nth(MOST) {
+            line.truncate(end);
+            line.push('…');
+        }
+        Self(line)
     }
-    line
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(status) = self.status.filter(|status| *status != 0) {
+            write!(f, "; exit status {status}")?;
+        }
+        match &self.last_words {
+            Some(words) => write!(f, "; its last words: {words}"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct LoginLimit(Duration, bool);
+
+impl fmt::Display for LoginLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(limit, cut) = self;
+        if *cut {
+            write!(f, "no login within the {:.1} s left of `probe_timeout`", limit.as_secs_f64())
+        } else {
+            write!(f, "no login within {} s (`timeout`)", limit.as_secs_f64())
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listing::{ListingError, Tool};
-    use crate::report::samples::target;
 
     #[test]
-    fn changed_host_key_is_not_simply_to_be_added() {
-        let advice = |detail| Failure::new(Reason::HostKey, detail).advice(&target());
-        assert!(advice("No ED25519 host key is known for C").starts_with("compare the node's key"));
-        assert!(advice("the node's host key has changed (known_hosts:3)").starts_with("the key has changed"));
-        assert!(advice("The ED25519 host key for C is marked as revoked.").starts_with("the key is revoked"));
+    fn foreign_words_are_one_bounded_line() {
+        let words = Words::new(format!("a\r\n\x1b[31mb{}", "x".repeat(2000))).to_string();
+        assert!(words.starts_with("a   [31mbx"));
+        assert_eq!(words.chars().count(), 501);
     }
 
     #[test]
-    fn key_that_cannot_be_read_is_named_when_a_login_is_refused() {
-        let mut target = target();
-        let refused = Failure::new(Reason::Auth, "Permission denied (publickey).");
-        assert!(refused.advice(&target).contains("`scm-backup-exporter authorized-key C`"));
-        target.connection.key_filename = Some("/nonexistent/key".into());
-        assert!(refused.advice(&target).starts_with("our key /nonexistent/key cannot be read: No such file"));
-    }
-
-    #[test]
-    #[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-    fn key_with_a_passphrase_is_told_by_its_beginning() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let has = |text: &str| {
-            std::fs::write(file.path(), text).unwrap();
-            has_passphrase(file.path())
-        };
-        const OPENSSH: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
-        assert!(has(&format!("{OPENSSH}b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABD\n")));
-        assert!(!has(&format!(
-            "{OPENSSH}b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtz\n"
-        )));
-        assert!(has("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"));
-        assert!(has("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
-        assert!(!has("-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n"));
-        assert!(!has(""));
-    }
-
-    #[test]
-    fn denial_by_a_jump_host_or_in_a_realm_has_its_own_hint() {
-        let mut target = target();
-        let denied = |target: &Target| {
-            Failure::new(Reason::Auth, "Permission denied (gssapi-with-mic).").advice(target)
-        };
-        assert!(denied(&target).contains("klist"));
-        assert!(!denied(&target).contains("if it is"));
-        target.connection.gateway = Some("GW".into());
-        assert!(denied(&target).contains("if it is GW that denies"));
-    }
-
-    #[test]
-    fn lost_directory_for_sockets_is_no_fault_of_the_ssh_configuration() {
-        let words = "unix_listener: cannot bind to path /tmp/scmbe.x/1.y: No such file or directory";
-        assert!(Failure::new(Reason::Internal, words).advice(&target()).contains("restart the exporter"));
-    }
-
-    #[test]
-    fn user_without_a_name_is_to_get_one() {
-        let failure = Failure::new(Reason::Internal, "No user exists for uid 54321");
-        assert!(failure.advice(&target()).contains("/etc/passwd"));
-    }
-
-    #[test]
-    fn advice_names_what_is_to_be_changed() {
-        let advice = |reason| Failure::new(reason, "").advice(&target());
-        assert!(advice(Reason::RootMissing).contains("`scm_fold` in [node C]"));
-        assert!(advice(Reason::RemoteCommand).contains("`shell` in [node C], which is sh now"));
-        let failed = ListingError::RemoteTool { tool: Tool::Find, status: 1, complaint: None }.to_string();
-        let advice_on_tool = Failure::new(Reason::RemoteCommand, failed).advice(&target());
-        assert!(advice_on_tool.contains("whether its disk"), "{advice_on_tool}");
-        assert!(advice(Reason::Timeout).contains("`probe_timeout` in [node C]"));
-        assert!(advice(Reason::Resolve).contains("`host` in [node C]"));
-    }
-
-    #[test]
-    fn detail_is_one_bounded_line() {
-        let failure = Failure::new(Reason::Protocol, format!("a\r\n\x1b[31mb{}", "x".repeat(2000)));
-        assert!(failure.detail.starts_with("a   [31mbx"));
-        assert_eq!(failure.detail.chars().count(), 501);
+    fn one_thing_that_cannot_be_read_is_not_several() {
+        let words = |count| Cause::Unreadable { count, root: "/data".into() }.to_string();
+        assert!(words(1).starts_with("1 directory or file below /data"), "{}", words(1));
+        assert!(words(2).starts_with("2 directories or files below /data"), "{}", words(2));
+        let cut = |records| Cause::listing(ListingError::Truncated { records }).to_string();
+        assert_eq!(cut(1), "the listing broke off after 1 record");
+        assert_eq!(cut(2), "the listing broke off after 2 records");
     }
 
     #[test]

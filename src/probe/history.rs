@@ -42,7 +42,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::probe::failure::{Failure, Reason};
+    use crate::probe::failure::Cause;
     use crate::probe::ssh::Phases;
 
     /// A history of so many probes, one a second, of which those that `fails` says failed.
@@ -51,7 +51,7 @@ mod tests {
         for second in 0..probes {
             history.push(Attempt {
                 ended: Timestamp::from_second(second).unwrap_or_default(),
-                failure: fails(second).then(|| Failure::new(Reason::Connect, "refused")),
+                failure: fails(second).then_some(Cause::ConnectionLost),
                 phases: Phases::default(),
             });
         }

@@ -4,12 +4,15 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::failure::{Failure, Reason};
-use super::ssh::{Job, Phases, Ran, Sessions};
+use super::failure::{Cause, Ended, Internal, Reason, Words, reason_of_listing};
+use super::local_files;
+use super::ssh::{Job, Lane, Phases, Ran, Sessions};
 use crate::inventory::Target;
-use crate::listing::{FailCode, ListingError, Parser, Record, Request};
+use crate::listing::{ListingError, Parser, Record, Request};
 use crate::report::{Builder, Report};
+use crate::workers::Workers;
 
 /// What one look found out.
 #[derive(Debug)]
@@ -18,7 +21,7 @@ pub(super) struct Look {
     /// A report, unless there is nothing to be believed.
     pub(super) report: Option<Report>,
     /// Why the listing is not complete. Beside a report: parts of the tree could not be read.
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<Cause>,
 }
 
 /// What a target's node is asked to list.
@@ -69,12 +72,18 @@ impl Reading {
     }
 }
 
-/// Looks at a target once.
-pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>) -> Look {
+/// Looks at a target once, over no session from before `login_after`.
+pub(super) async fn look(
+    sessions: &Sessions,
+    workers: &Workers,
+    target: &Arc<Target>,
+    login_after: Option<Instant>,
+    lane: Lane,
+) -> Look {
     let nonce = match getrandom::u64() {
         Ok(number) => format!("{number:016x}"),
         Err(error) => {
-            let failure = Failure::new(Reason::Internal, format!("no randomness from the system: {error}"));
+            let failure = Cause::Internal(Internal::NoRandomness(Words::new(error.to_string())));
             return Look { phases: Phases::default(), report: None, failure: Some(failure) };
         }
     };
@@ -82,7 +91,7 @@ pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>) -> Look {
     let input = request.script();
     let command = request.command(&target.connection.shell, &nonce);
     let reading = Arc::new(Mutex::new(None));
-    let job = Job { command: &command, input: &input, limit: target.probe_timeout };
+    let job = Job { command: &command, input: &input, limit: target.probe_timeout, login_after, lane };
     let (phases, ran) = sessions
         .run(&target.connection, &job, || {
             *reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(Reading::new(target, &nonce));
@@ -99,67 +108,40 @@ pub(super) async fn look(sessions: &Sessions, target: &Arc<Target>) -> Look {
             log_stderr(target, &ran);
             match reading.finish() {
                 Ok(report) => {
-                    let failure = (report.unreadable > 0).then(|| {
-                        let detail = format!(
-                            "{} directories or files below {} cannot be read, so the listing is not complete",
-                            report.unreadable, report.root
-                        );
-                        Failure::new(Reason::Permission, detail)
-                    });
+                    let failure = (report.unreadable > 0)
+                        .then(|| Cause::Unreadable { count: report.unreadable, root: report.root.clone() });
                     Look { phases, report: Some(report), failure }
                 }
-                Err(error) => Look { phases, report: None, failure: Some(explain(&error, &ran, target)) },
+                Err(error) => Look { phases, report: None, failure: Some(explain(error, &ran, target)) },
             }
         }
-        (Err(failure), _) => Look { phases, report: None, failure: Some(failure) },
-        (Ok(_), None) => Look {
-            phases,
-            report: None,
-            failure: Some(Failure::new(Reason::Internal, "the listing was never read")),
-        },
+        (Err(cause), _) => {
+            let cause = local_files::explained(cause, &target.connection, workers).await;
+            Look { phases, report: None, failure: Some(cause) }
+        }
+        (Ok(_), None) => Look { phases, report: None, failure: Some(Cause::Internal(Internal::NeverRead)) },
     }
 }
 
 /// A listing that cannot be believed, with what else the node said about it.
-fn explain(error: &ListingError, ran: &Ran, target: &Target) -> Failure {
-    let reason = match error {
-        ListingError::Refused(code) => match code {
-            FailCode::RootVarUnset
-            | FailCode::RootMissing
-            | FailCode::RootNotAbsolute
-            | FailCode::BadRoot => Reason::RootMissing,
-            FailCode::RootDenied => Reason::Permission,
-            FailCode::RootNotAllowed => Reason::Auth,
-            FailCode::NoLister | FailCode::NoAwk => Reason::RemoteCommand,
-        },
-        ListingError::RemoteTool { .. } => Reason::RemoteCommand,
-        ListingError::OutOfTime => Reason::Timeout,
-        _ => Reason::Protocol,
-    };
-    if reason != Reason::Protocol {
-        return Failure::new(reason, error.to_string());
+fn explain(error: ListingError, ran: &Ran, target: &Target) -> Cause {
+    if reason_of_listing(&error) != Reason::Protocol {
+        return Cause::listing(error);
     }
+    let last = ran.stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let ended = Ended { status: ran.status, last_words: last.map(Words::new) };
     // These say that the shell named in the command is not there, or cannot be run.
-    let missing_shell = ran.status.filter(|status| matches!(status, 126 | 127));
-    let (reason, mut detail) = match missing_shell {
-        Some(_) => {
-            (Reason::RemoteCommand, format!("the node cannot run the shell {}", target.connection.shell))
-        }
-        None => (reason, error.to_string()),
-    };
-    if let Some(status) = ran.status.filter(|status| *status != 0) {
-        detail.push_str(&format!("; exit status {status}"));
+    if matches!(ran.status, Some(126 | 127)) {
+        Cause::NoShell { shell: target.connection.shell.clone(), ended }
+    } else {
+        Cause::Listing { error, ended }
     }
-    if let Some(words) = ran.stderr.lines().map(str::trim).rfind(|line| !line.is_empty()) {
-        detail.push_str(&format!("; its last words: {words}"));
-    }
-    Failure::new(reason, detail)
 }
 
 fn log_stderr(target: &Target, ran: &Ran) {
     for line in ran.stderr.lines().filter(|line| !line.trim().is_empty()) {
         let mut words = String::new();
-        crate::inventory::escape_into(&mut words, line.trim().as_bytes());
+        crate::text::escape_into(&mut words, line.trim().as_bytes());
         if target.connection.verbose {
             tracing::info!(hub = target.hub, node = target.node, "the node says: {words}");
         } else {

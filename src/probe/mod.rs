@@ -6,27 +6,36 @@
 
 pub mod failure;
 mod history;
+pub(crate) mod local_files;
 mod look;
+mod renewal;
 pub mod runtime_dir;
+pub mod shortage;
 pub mod ssh;
 
 use std::collections::{BTreeMap, HashSet};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::failure::{Failure, Reason};
+use self::failure::{Cause, Internal, Reason};
 pub use self::history::History;
 pub(crate) use self::look::request;
 use self::look::{Look, look};
+use self::renewal::{asks_the_same, may_depend_on_login, sees_the_same};
 use self::runtime_dir::RuntimeDir;
-use self::ssh::{Phases, Sessions};
+use self::ssh::{Lane, Phases, Sessions};
+use crate::advice;
 use crate::inventory::{Inventory, Target};
 use crate::report::Report;
+use crate::verdict::Note;
+use crate::workers::Workers;
 
 /// What is known of a target: the last report, and how the last probe went.
 #[derive(Debug, Clone)]
@@ -45,7 +54,7 @@ pub struct Attempt {
     /// When it ended.
     pub ended: Timestamp,
     /// Why there is no complete listing; `None` when there is one.
-    pub failure: Option<Failure>,
+    pub failure: Option<Cause>,
     /// How long its phases took.
     pub phases: Phases,
 }
@@ -61,6 +70,8 @@ pub struct Prober {
 #[derive(Debug)]
 struct Shared {
     sessions: Sessions,
+    /// Asks our own file system about the files of a login that failed.
+    files: Workers,
     /// Probes in flight.
     probes: TaskTracker,
     stop: CancellationToken,
@@ -86,6 +97,9 @@ struct State {
     report: Option<Arc<Report>>,
     last: Option<Attempt>,
     history: History,
+    /// A session whose login is from before this is not to be used: a failure, or a target as it was before a reload,
+    /// may be due to what the login gave, as groups and the forced command.
+    login_after: Option<Instant>,
     /// Closed when the probe in flight ends.
     in_flight: Option<watch::Receiver<()>>,
 }
@@ -112,20 +126,27 @@ impl Scope {
 }
 
 impl Prober {
-    /// A prober of an inventory, with at most `max_concurrent` listings under way at once.
-    pub fn new(inventory: Inventory, dir: RuntimeDir, max_concurrent: usize) -> Self {
+    /// A prober of an inventory. At most `max_concurrent` listings of targets that answered last time are under way at
+    /// once, as many of those that were never listed, and as many of those that hung; see [`Lane`].
+    ///
+    /// # Errors
+    /// When the system gives no further thread.
+    pub fn new(inventory: Inventory, dir: RuntimeDir, max_concurrent: usize) -> io::Result<Self> {
         let shared = Shared {
             sessions: Sessions::new(dir, max_concurrent),
+            // A file system that hangs keeps one thread, and what waits gives up by itself.
+            files: Workers::start("key files", 1, 64)?,
             probes: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
         let prober = Self { shared: Arc::new(shared), table: RwLock::default() };
         prober.replace(inventory);
-        prober
+        Ok(prober)
     }
 
     /// Puts another inventory in force. What is known of targets that are in both is kept, and so are the
-    /// sessions of their nodes.
+    /// sessions of their nodes, but a target that is new, or is asked for otherwise than before, is probed by a new
+    /// login. Nodes that are left alone after refused logins are tried again.
     pub fn replace(&self, inventory: Inventory) {
         let old = self.table();
         let slots = inventory
@@ -135,9 +156,15 @@ impl Prober {
                 let slot = match old.slots.get(&key) {
                     Some(slot) if slot.target == *target => slot.clone(),
                     Some(slot) if sees_the_same(&slot.target, target) => {
+                        if !asks_the_same(&slot.target, target) {
+                            slot.state().login_after = Some(Instant::now());
+                        }
                         Arc::new(Slot { target: target.clone(), state: slot.state.clone() })
                     }
-                    _ => Arc::new(Slot { target: target.clone(), state: Arc::default() }),
+                    _ => {
+                        let state = State { login_after: Some(Instant::now()), ..State::default() };
+                        Arc::new(Slot { target: target.clone(), state: Arc::new(Mutex::new(state)) })
+                    }
                 };
                 (key, slot)
             })
@@ -146,6 +173,14 @@ impl Prober {
         self.shared.sessions.keep_only(&wanted);
         let table = Arc::new(Table { slots, inventory });
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+        self.lift_hold_offs(&Scope::All);
+    }
+
+    /// Has the nodes meant tried again at the next probe, also those that are left alone after refused logins.
+    pub fn lift_hold_offs(&self, scope: &Scope) {
+        for slot in self.slots(scope) {
+            self.shared.sessions.lift_hold_off(&slot.target.connection);
+        }
     }
 
     /// The inventory in force.
@@ -233,12 +268,13 @@ impl Prober {
         }
         let (sender, receiver) = watch::channel(());
         state.in_flight = Some(receiver.clone());
+        let (login_after, lane) = (state.login_after, state.lane());
         drop(state);
         let (shared, slot) = (self.shared.clone(), slot.clone());
         self.shared.probes.spawn(async move {
             let probe = InFlight { slot, _running: sender };
             let found = tokio::select! {
-                found = look(&shared.sessions, &probe.slot.target) => Some(found),
+                found = look(&shared.sessions, &shared.files, &probe.slot.target, login_after, lane) => Some(found),
                 () = shared.stop.cancelled() => None,
             };
             probe.slot.settle(found);
@@ -257,7 +293,7 @@ struct InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let failure = Failure::new(Reason::Internal, "the exporter panicked, its log says where");
+            let failure = Cause::Internal(Internal::Panicked);
             let phases = Phases::default();
             self.slot.settle(Some(Look { phases, report: None, failure: Some(failure) }));
         }
@@ -274,6 +310,9 @@ impl Slot {
         let mut state = self.state();
         state.in_flight = None;
         let Some(Look { phases, report, failure }) = found else { return };
+        if failure.as_ref().is_some_and(|failure| may_depend_on_login(failure.reason())) {
+            state.login_after = Some(Instant::now());
+        }
         self.log(&state, report.as_ref(), failure.as_ref());
         if let Some(report) = report {
             state.report = Some(Arc::new(report));
@@ -284,18 +323,21 @@ impl Slot {
     }
 
     /// Says what has changed since the last probe; what has not is said at debug only.
-    fn log(&self, before: &State, report: Option<&Report>, failure: Option<&Failure>) {
+    fn log(&self, before: &State, report: Option<&Report>, failure: Option<&Cause>) {
         let (hub, node) = (self.target.hub.as_str(), self.target.node.as_str());
+        let advice = |cause| advice::of_cause(cause, &self.target);
         let failed_before = before.last.as_ref().and_then(|last| last.failure.as_ref());
         match (failure, failed_before) {
-            (Some(now), Some(before)) if now.reason == before.reason => {
-                tracing::debug!(hub, node, reason = %now.reason, "probe failed again: {now}");
+            // Where there is something else to be done than before, somebody has mended a part of it.
+            (Some(now), Some(before)) if now.reason() == before.reason() && advice(now) == advice(before) => {
+                tracing::debug!(hub, node, reason = %now.reason(), "probe failed again: {now}");
             }
             (Some(now), _) => {
-                let advice = now.advice(&self.target);
+                let advice = advice(now);
                 // Some of ssh's words end in a full stop.
-                let detail = now.detail.trim_end_matches('.');
-                tracing::warn!(hub, node, reason = %now.reason, "probe failed: {detail}; to do: {advice}");
+                let words = now.to_string();
+                let words = words.trim_end_matches('.');
+                tracing::warn!(hub, node, reason = %now.reason(), "probe failed: {words}; to do: {advice}");
             }
             (None, Some(_)) => tracing::info!(hub, node, "probe succeeds again"),
             (None, None) => tracing::debug!(hub, node, "probe succeeded"),
@@ -312,6 +354,9 @@ impl Slot {
                 report.rejects.first.join("; ")
             );
         }
+        if report.surplus > 0 && before.report.as_ref().is_none_or(|report| report.surplus == 0) {
+            tracing::warn!(hub, node, "{}", Note::Inflated { surplus: report.surplus });
+        }
         let shifted_before = before.report.as_ref().and_then(|report| report.zone_shift_hours);
         if let Some(hours) = report.zone_shift_hours
             && shifted_before != Some(hours)
@@ -327,32 +372,22 @@ impl Slot {
     }
 }
 
-/// Whether a report of one target still says something true of the other: where it is taken and how its
-/// stamps are read must be the same, while limits and time limits may differ.
-fn sees_the_same(old: &Target, new: &Target) -> bool {
-    old.connection.to_string() == new.connection.to_string()
-        // Behind another jump host, or by another ssh configuration, the same name can be another machine.
-        && old.connection.gateway == new.connection.gateway
-        && old.connection.ssh_config == new.connection.ssh_config
-        && old.root == new.root
-        && old.timezone == new.timezone
-        && old.expected == new.expected
+impl State {
+    /// Whom the next probe may keep waiting.
+    fn lane(&self) -> Lane {
+        let reason = self.last.as_ref().and_then(|last| Some(last.failure.as_ref()?.reason()));
+        match reason {
+            Some(Reason::Timeout | Reason::Connect) => Lane::Failing,
+            _ if self.report.is_none() => Lane::Untried,
+            _ => Lane::Proven,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::samples::target;
-
-    #[test]
-    fn report_of_another_machine_is_not_kept() {
-        let old = target();
-        let mut new = old.clone();
-        new.probe_timeout *= 2;
-        assert!(sees_the_same(&old, &new));
-        new.connection.gateway = Some("GW".into());
-        assert!(!sees_the_same(&old, &new), "the same address behind a jump host");
-    }
 
     #[test]
     fn probe_that_panics_fails_and_lets_others_follow() {
@@ -368,6 +403,6 @@ mod tests {
         let state = slot.state();
         assert!(state.in_flight.is_none());
         let failure = state.last.as_ref().and_then(|last| last.failure.as_ref());
-        assert_eq!(failure.map(|failure| failure.reason), Some(Reason::Internal));
+        assert_eq!(failure, Some(&Cause::Internal(Internal::Panicked)));
     }
 }

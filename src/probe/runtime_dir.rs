@@ -1,12 +1,14 @@
 //! The directory that holds the control sockets.
 //!
 //! Private (mode 0700), short enough for a socket path, and gone when its owner is gone: a lock on a file in it
-//! tells a living owner from one that was killed, whose directory the next start removes.
+//! tells a living owner from one that was killed, whose directory the next start removes. One that somebody removed
+//! while its owner lives is made again when it is needed next.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -48,10 +50,18 @@ pub enum RuntimeDirError {
 /// Our own directory; removed when dropped.
 #[derive(Debug)]
 pub struct RuntimeDir {
+    /// Where it may lie.
+    candidates: Vec<PathBuf>,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
     dir: TempDir,
-    /// Held locked as long as we live: the lock file, and the directory itself, which keeps systemd-tmpfiles from
-    /// clearing it away as old.
-    _locks: [File; 2],
+    /// The file in it, held locked as long as we live.
+    lock: File,
+    /// The directory itself, held locked, which keeps systemd-tmpfiles from clearing it away as old.
+    whole: File,
 }
 
 impl RuntimeDir {
@@ -67,9 +77,37 @@ impl RuntimeDir {
             .flatten()
             .chain([std::env::temp_dir(), PathBuf::from("/tmp")])
             .collect();
-        Self::create_in(&candidates)
+        Self::create_in(candidates)
     }
 
+    fn create_in(candidates: Vec<PathBuf>) -> Result<Self, RuntimeDirError> {
+        let held = Held::create_in(&candidates)?;
+        Ok(Self { candidates, held: Mutex::new(held) })
+    }
+
+    /// Where it is. If it was removed, it is made again, under another name; sessions whose sockets lay in it are lost.
+    ///
+    /// # Errors
+    /// When it cannot be made again.
+    pub fn ready(&self) -> Result<PathBuf, RuntimeDirError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.is_whole() {
+            let new = Held::create_in(&self.candidates)?;
+            tracing::warn!(
+                removed = %held.dir.path().display(),
+                new = %new.dir.path().display(),
+                "the directory for control sockets was removed, and is made again"
+            );
+            // What bears its name now is not ours to remove.
+            let is_ours = held.is_there();
+            held.dir.disable_cleanup(!is_ours);
+            *held = new;
+        }
+        Ok(held.dir.path().to_owned())
+    }
+}
+
+impl Held {
     fn create_in(candidates: &[PathBuf]) -> Result<Self, RuntimeDirError> {
         let usable = |base: &&PathBuf| {
             base.is_absolute()
@@ -96,15 +134,26 @@ impl RuntimeDir {
             fs::rename(unnamed, dir.path().join(LOCK))?;
             let whole = File::open(dir.path())?;
             whole.try_lock()?;
-            Ok(Self { dir, _locks: [lock, whole] })
+            Ok(Self { dir, lock, whole })
         };
         create().map_err(|source: io::Error| RuntimeDirError::Create { base: base.clone(), source })
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        self.dir.path()
+    /// Whether it is still there, with its lock.
+    fn is_whole(&self) -> bool {
+        is_same(&self.lock, &self.dir.path().join(LOCK))
     }
+
+    /// Whether it is still there.
+    fn is_there(&self) -> bool {
+        is_same(&self.whole, self.dir.path())
+    }
+}
+
+/// Whether a path leads to an open file or directory.
+fn is_same(open: &File, path: &Path) -> bool {
+    let (Ok(open), Ok(found)) = (open.metadata(), fs::symlink_metadata(path)) else { return false };
+    (open.dev(), open.ino()) == (found.dev(), found.ino())
 }
 
 /// Removes the directories of owners that are gone. Whatever cannot be removed is left for the next start.
@@ -140,8 +189,8 @@ mod tests {
     #[test]
     fn leftover_of_a_killed_predecessor_goes_and_a_living_one_stays() {
         let base = tempfile::tempdir_in("/tmp").unwrap();
-        let bases = [base.path().to_owned()];
-        let living = RuntimeDir::create_in(&bases).unwrap();
+        let bases = vec![base.path().to_owned()];
+        let living = RuntimeDir::create_in(bases.clone()).unwrap();
         let dead = base.path().join("scmbe.dead");
         fs::create_dir(&dead).unwrap();
         fs::write(dead.join(LOCK), "").unwrap();
@@ -149,26 +198,52 @@ mod tests {
         let foreign = base.path().join("other");
         fs::create_dir(&foreign).unwrap();
 
-        let ours = RuntimeDir::create_in(&bases).unwrap();
-        let cleaner = File::open(ours.path()).unwrap().try_lock();
+        let ours = RuntimeDir::create_in(bases.clone()).unwrap();
+        let cleaner = File::open(ours.ready().unwrap()).unwrap().try_lock();
         assert!(matches!(cleaner, Err(TryLockError::WouldBlock)));
-        assert!(living.path().exists() && ours.path().exists() && foreign.exists());
+        assert!(living.ready().unwrap().exists() && ours.ready().unwrap().exists() && foreign.exists());
         assert!(!dead.exists());
-        let path = ours.path().to_owned();
+        let path = ours.ready().unwrap();
         drop(ours);
         assert!(!path.exists());
     }
 
     #[test]
+    fn removed_directory_is_made_again_with_its_lock() {
+        let base = tempfile::tempdir_in("/tmp").unwrap();
+        let bases = vec![base.path().to_owned()];
+        let ours = RuntimeDir::create_in(bases.clone()).unwrap();
+        let first = ours.ready().unwrap();
+        assert_eq!(ours.ready().unwrap(), first, "nothing happened to it");
+        fs::remove_dir_all(&first).unwrap();
+        let second = ours.ready().unwrap();
+        assert_eq!(fs::metadata(&second).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(!is_abandoned(&second));
+        // Without its lock a successor would take it for a dead one's.
+        fs::remove_file(second.join(LOCK)).unwrap();
+        let third = ours.ready().unwrap();
+        assert!(!is_abandoned(&third) && !second.exists());
+        // Where its base is gone, too, another one serves.
+        let other = tempfile::tempdir_in("/tmp").unwrap();
+        let gone = base.path().join("base");
+        fs::create_dir(&gone).unwrap();
+        let moved = RuntimeDir::create_in(vec![gone.clone(), other.path().to_owned()]).unwrap();
+        fs::remove_dir_all(&gone).unwrap();
+        assert_eq!(moved.ready().unwrap().parent(), Some(other.path()));
+        drop((ours, moved));
+        assert!(!third.exists() && fs::read_dir(other.path()).unwrap().next().is_none());
+    }
+
+    #[test]
     fn those_that_start_at_once_leave_each_other_alone() {
         let base = tempfile::tempdir_in("/tmp").unwrap();
-        let bases = [base.path().to_owned()];
+        let bases = vec![base.path().to_owned()];
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        let ours = RuntimeDir::create_in(&bases).unwrap();
-                        assert!(ours.path().join(LOCK).exists());
+                        let ours = RuntimeDir::create_in(bases.clone()).unwrap();
+                        assert!(ours.ready().unwrap().join(LOCK).exists());
                     }
                 });
             }
@@ -180,9 +255,9 @@ mod tests {
         let base = tempfile::tempdir_in("/tmp").unwrap();
         let long = base.path().join("x".repeat(80));
         fs::create_dir(&long).unwrap();
-        let dir = RuntimeDir::create_in(&[long.clone(), base.path().to_owned()]).unwrap();
-        assert_eq!(dir.path().parent(), Some(base.path()));
-        let error = RuntimeDir::create_in(&[long]).unwrap_err();
+        let dir = RuntimeDir::create_in(vec![long.clone(), base.path().to_owned()]).unwrap();
+        assert_eq!(dir.ready().unwrap().parent(), Some(base.path()));
+        let error = RuntimeDir::create_in(vec![long]).unwrap_err();
         assert!(error.to_string().contains("set XDG_RUNTIME_DIR"), "{error}");
     }
 }

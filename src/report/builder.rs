@@ -1,7 +1,7 @@
 //! From records to a [`Report`], in memory that grows with repos.
 //!
 //! Nothing is allocated for a record: per repo a handful of files is kept in memory that is used again. Repos are bounded
-//! too, since a node can invent as many as it likes.
+//! too (see [`Bound`]), since a node can invent as many as it likes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,18 +9,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
+use super::bound::{Bound, MOST_REPOS};
 use super::holding::Holding;
 use super::layout::{Place, SIDECAR_SUFFIX, Shown, place};
 use super::points::share_of;
 use super::sidecar::Says;
 use super::zone_shift::whole_hours;
 use super::{Filesystem, Lock, Rejects, Report};
-use crate::inventory::{Repo, Target, escape_into};
+use crate::inventory::{Repo, Target};
 use crate::listing::{Begin, End, Record};
-
-/// How many repos of one target are told apart where the configuration does not name them; tarballs of further ones
-/// are rejected.
-const MOST_REPOS: usize = 10_000;
+use crate::text::escape_into;
 
 /// How many rejects are kept in words.
 const REJECTS_KEPT: usize = 5;
@@ -42,6 +40,12 @@ pub struct Builder {
     records: u64,
     rejects: Rejects,
     holdings: Vec<Holding>,
+    /// Places in `holdings` of repos that were too much, to be used again.
+    free: Vec<usize>,
+    /// Which repos are kept where the configuration does not name them.
+    bound: Bound,
+    /// Tarballs of repos that are not kept.
+    surplus: u64,
     /// How many points of each may be kept.
     share: usize,
     by_prefix: HashMap<Arc<[u8]>, usize>,
@@ -55,8 +59,8 @@ enum Slot {
     Held(usize),
     /// They are counted only.
     PassedOver,
-    /// There are too many repos.
-    TooMany,
+    /// There are too many repos, or their names are too long.
+    TooMuch,
 }
 
 impl Builder {
@@ -71,6 +75,9 @@ impl Builder {
             records: 0,
             rejects: Rejects::default(),
             holdings: Vec::new(),
+            free: Vec::new(),
+            bound: Bound::default(),
+            surplus: 0,
             share: share_of(0),
             by_prefix: HashMap::new(),
             last: None,
@@ -128,6 +135,7 @@ impl Builder {
             root: self.root,
             records: self.records,
             rejects: self.rejects,
+            surplus: self.surplus,
             unreadable: end.unreadable,
             lock: self.lock,
             filesystem: self.filesystem,
@@ -142,8 +150,9 @@ impl Builder {
                     self.holdings[at].add_tarball(stamp, file, size, mtime, self.share);
                 }
                 Slot::PassedOver => self.records += 1,
-                Slot::TooMany => {
-                    self.reject(|| format!("{}: more than {MOST_REPOS} repos", Shown(path)));
+                Slot::TooMuch => {
+                    self.records += 1;
+                    self.surplus += 1;
                 }
             },
             Ok(None) => {}
@@ -187,16 +196,50 @@ impl Builder {
         let repo = Repo::from_path(&prefix[..slash], &prefix[slash + 1..]);
         let selected = self.target.selects(&repo);
         // Those that the configuration names are as many as it names.
-        let bounded = !(selected && self.target.expected.is_some());
-        if bounded && self.holdings.len() >= MOST_REPOS {
-            return Some(if selected { Slot::TooMany } else { Slot::PassedOver });
+        let bounded = selected && self.target.expected.is_none();
+        if bounded && !self.bound.admits(&repo) {
+            return Some(Slot::TooMuch);
+        }
+        if !selected && self.holdings.len() >= MOST_REPOS {
+            return Some(Slot::PassedOver);
         }
         let prefix: Arc<[u8]> = prefix.into();
-        self.last = Some(self.holdings.len());
-        self.by_prefix.insert(Arc::clone(&prefix), self.holdings.len());
-        self.holdings.push(Holding::new(prefix, repo, selected));
+        let holding = Holding::new(Arc::clone(&prefix), repo.clone(), selected);
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.holdings[at] = holding;
+                at
+            }
+            None => {
+                self.holdings.push(holding);
+                self.holdings.len() - 1
+            }
+        };
+        self.by_prefix.insert(prefix, at);
+        self.last = Some(at);
         self.share = share_of(self.holdings.len());
+        if bounded {
+            for at in self.bound.keep(repo, at) {
+                self.let_go(at);
+            }
+            if self.last.is_none() {
+                return Some(Slot::TooMuch);
+            }
+        }
         None
+    }
+
+    /// Lets go of a repo that is too much.
+    fn let_go(&mut self, at: usize) {
+        let gone = &mut self.holdings[at];
+        self.surplus += gone.records;
+        self.by_prefix.remove(&gone.prefix);
+        // Its memory goes too, and it is not looked at in the end.
+        *gone = Holding::new(Arc::from([]), Repo::from_label(""), false);
+        self.free.push(at);
+        if self.last == Some(at) {
+            self.last = None;
+        }
     }
 
     fn reject(&mut self, words: impl FnOnce() -> String) {

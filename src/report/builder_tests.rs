@@ -86,6 +86,46 @@ fn a_tarball_that_is_listed_twice_is_not_its_own_predecessor() {
     assert_eq!(env(&report).previous.as_ref().unwrap().path, BEFORE);
 }
 
+/// The sizes of the newest and of what it is compared with, of tarballs of the days of a month, in whichever order they come.
+fn compared(sizes: &[u64]) -> (u64, Option<u64>) {
+    let path = |at: usize| format!("svn/env/2012/11/{:02}/161023/env-{at}.tar.gz", at + 1);
+    let paths: Vec<String> = (0..sizes.len()).map(path).collect();
+    let listing: Vec<_> = paths.iter().zip(sizes).map(|(path, size)| tarball(path, *size)).collect();
+    let orders = (0..listing.len()).flat_map(|by| {
+        let mut forwards = listing.clone();
+        forwards.rotate_left(by);
+        let backwards = forwards.iter().rev().copied().collect();
+        [forwards, backwards]
+    });
+    let found: BTreeSet<_> = orders
+        .map(|order| {
+            let report = report(&order);
+            let env = env(&report);
+            assert_eq!(env.count, sizes.len() as u64);
+            (env.newest.size, env.previous.as_ref().map(|previous| previous.size))
+        })
+        .collect();
+    assert_eq!(found.len(), 1, "{sizes:?} in other orders: {found:?}");
+    found.first().copied().unwrap()
+}
+
+#[test]
+fn newest_is_compared_with_the_largest_of_the_three_before_it() {
+    assert_eq!(compared(&[10]), (10, None));
+    assert_eq!(compared(&[10, 7]), (7, Some(10)));
+    assert_eq!(compared(&[10, 7, 6]), (6, Some(10)));
+    assert_eq!(compared(&[10, 7, 6, 6]), (6, Some(10)));
+    assert_eq!(compared(&[10, 7, 6, 6, 6]), (6, Some(7)));
+    assert_eq!(compared(&[99, 98, 1, 3, 2, 4]), (4, Some(3)));
+    assert_eq!(compared(&[10, 0, 0, 9]), (9, Some(10)));
+}
+
+#[test]
+fn of_several_as_large_the_newest_is_compared_with() {
+    let report = report(&[tarball(OLDEST, 5), tarball(BEFORE, 5), tarball(NEWEST, 5)]);
+    assert_eq!(env(&report).previous.as_ref().unwrap().path, BEFORE);
+}
+
 #[test]
 fn total_bytes_stop_at_the_largest_number() {
     assert_eq!(env(&report(&[tarball(BEFORE, u64::MAX), tarball(NEWEST, 2)])).total_bytes, u64::MAX);
@@ -241,7 +281,7 @@ fn a_node_that_invents_repos_is_bounded_but_never_costs_an_expected_one() {
     let invented = |target: Target| {
         let mut builder = Builder::new(Arc::new(target));
         builder.record(Record::Begin(begin()));
-        for n in 0..10_010 {
+        for n in 0..20_010 {
             let path = format!("svn/r{n}/2012/11/13/161023/r{n}-1.tar.gz");
             builder.record(tarball(&path, 1));
         }
@@ -250,11 +290,34 @@ fn a_node_that_invents_repos_is_bounded_but_never_costs_an_expected_one() {
         builder.finish(End::default(), Timestamp::from_second(TAKEN).unwrap()).unwrap()
     };
     let every = invented(target());
-    assert_eq!((every.repos.len(), every.rejects.count, every.records), (10_000, 11, 10_001));
-    assert_eq!(every.rejects.first[0], "svn/r10000/2012/11/13/161023/r10000-1.tar.gz: more than 10000 repos");
+    assert_eq!((every.repos.len(), every.surplus, every.records), (20_000, 11, 20_012));
+    assert!(every.repos.contains_key(&Repo::from_label("svn/env")), "it sorts first, though it comes last");
+    assert_eq!(every.rejects.count, 0, "they fit the layout");
     let expected = Some(BTreeSet::from([Repo::from_label("svn/env")]));
     let chosen = invented(Target { expected, ..target() });
-    assert_eq!((chosen.repos.len(), chosen.rejects.count, chosen.records), (1, 0, 10_012));
+    assert_eq!((chosen.repos.len(), chosen.surplus, chosen.records), (1, 0, 20_012));
+}
+
+#[test]
+fn long_names_are_bounded_and_the_same_ones_are_kept_in_any_order() {
+    let paths: Vec<String> = (0..10_000)
+        .map(|n| {
+            let name = format!("{n:05}{}", "x".repeat(250));
+            format!("svn/{name}/2012/11/13/161023/{name}.tar.gz")
+        })
+        .collect();
+    let report_in = |order: &dyn Fn(usize) -> usize| {
+        let records: Vec<_> = (0..10_000).map(|n| tarball(&paths[order(n)], 1)).collect();
+        report(&[records.as_slice(), records.as_slice()].concat())
+    };
+    let forwards = report_in(&|n| n);
+    let labels: usize = forwards.repos.keys().map(|repo| repo.as_str().len()).sum();
+    assert!(labels <= 1 << 20, "{labels} bytes");
+    assert!(forwards.repos.len() > 4_000);
+    assert_eq!((forwards.records, forwards.rejects.count), (20_000, 0));
+    assert_eq!(forwards.surplus, 2 * (10_000 - forwards.repos.len() as u64));
+    assert_eq!(report_in(&|n| 9_999 - n), forwards);
+    assert_eq!(report_in(&|n| n * 7_777 % 10_000), forwards);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::points::Points;
 use super::sidecar::{Says, Sidecars};
 use super::stamp::Stamp;
 use super::{RepoSummary, Tarball, Verification};
-use crate::inventory::{Repo, escape_into};
+use crate::inventory::Repo;
+use crate::text::escape_into;
 
 /// One repo of the listing: a few tarballs and sidecars, however many there are.
 #[derive(Debug)]
@@ -20,18 +21,25 @@ pub(super) struct Holding {
     pub(super) repo: Repo,
     /// Whether it is looked at; else it is only known, so that its tarballs can be passed over quickly.
     pub(super) selected: bool,
+    /// How many tarballs were listed, those that were listed twice too.
+    pub(super) records: u64,
     /// Its tarballs; `None` while only sidecars were seen.
     pub(super) tarballs: Option<Tarballs>,
     /// Its sidecars.
     pub(super) sidecars: Sidecars,
 }
 
+/// How many tarballs before the newest it is compared with. A tarball that is cut short is no measure for the next one: as
+/// long as one of so many is whole, it shows.
+const COMPARED: usize = 3;
+
 /// The tarballs of a repo.
 #[derive(Debug)]
 pub(super) struct Tarballs {
     /// The last by stamp, then by name.
     pub(super) newest: File,
-    previous: Option<File>,
+    /// The [`COMPARED`] before it at most, the newest of them first.
+    before: Vec<File>,
     oldest: (Stamp, i64),
     count: u64,
     total_bytes: u64,
@@ -73,11 +81,12 @@ impl File {
 impl Holding {
     /// A repo of which nothing has been seen yet.
     pub(super) fn new(prefix: Arc<[u8]>, repo: Repo, selected: bool) -> Self {
-        Self { prefix, repo, selected, tarballs: None, sidecars: Sidecars::default() }
+        Self { prefix, repo, selected, records: 0, tarballs: None, sidecars: Sidecars::default() }
     }
 
     /// Takes a tarball in, of which `share` are to be plotted.
     pub(super) fn add_tarball(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64, share: usize) {
+        self.records += 1;
         match &mut self.tarballs {
             Some(tarballs) => {
                 tarballs.points.add(stamp, size, share);
@@ -88,7 +97,7 @@ impl Holding {
                 points.add(stamp, size, share);
                 self.tarballs = Some(Tarballs {
                     newest: File::new(stamp, name, size, mtime),
-                    previous: None,
+                    before: Vec::new(),
                     oldest: (stamp, mtime),
                     count: 1,
                     total_bytes: size,
@@ -111,7 +120,7 @@ impl Holding {
         let (oldest, oldest_mtime) = tarballs.oldest;
         Some(RepoSummary {
             newest: tarballs.newest.to_tarball(&self.repo, zone),
-            previous: tarballs.previous.as_ref().map(|file| file.to_tarball(&self.repo, zone)),
+            previous: tarballs.largest_before().map(|file| file.to_tarball(&self.repo, zone)),
             oldest: oldest.instant(zone, oldest_mtime),
             count: tarballs.count,
             total_bytes: tarballs.total_bytes,
@@ -135,27 +144,42 @@ impl Holding {
 impl Tarballs {
     fn add(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64) {
         let key = (stamp, name);
-        match (key.cmp(&self.newest.key()), &mut self.previous) {
-            (Ordering::Greater, Some(previous)) => {
-                std::mem::swap(&mut self.newest, previous);
-                self.newest.set(stamp, name, size, mtime);
-            }
-            (Ordering::Greater, previous @ None) => {
-                *previous = Some(std::mem::replace(&mut self.newest, File::new(stamp, name, size, mtime)));
+        match key.cmp(&self.newest.key()) {
+            Ordering::Greater => {
+                let newest = self.file(stamp, name, size, mtime);
+                self.before.insert(0, std::mem::replace(&mut self.newest, newest));
             }
             // A directory that changes while it is read can give a name twice; it must not be its own predecessor.
-            (Ordering::Equal, _) => return,
-            (Ordering::Less, Some(previous)) => match key.cmp(&previous.key()) {
-                Ordering::Greater => previous.set(stamp, name, size, mtime),
-                Ordering::Equal => return,
-                Ordering::Less => {}
+            Ordering::Equal => return,
+            Ordering::Less => match self.before.binary_search_by(|file| key.cmp(&file.key())) {
+                Ok(_) => return,
+                Err(COMPARED..) => {}
+                Err(at) => {
+                    let file = self.file(stamp, name, size, mtime);
+                    self.before.insert(at, file);
+                }
             },
-            (Ordering::Less, previous @ None) => *previous = Some(File::new(stamp, name, size, mtime)),
         }
         if stamp < self.oldest.0 {
             self.oldest = (stamp, mtime);
         }
         self.count += 1;
         self.total_bytes = self.total_bytes.saturating_add(size);
+    }
+
+    /// A file to be kept, in the memory of the one that has to go for it.
+    fn file(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64) -> File {
+        if self.before.len() == COMPARED
+            && let Some(mut file) = self.before.pop()
+        {
+            file.set(stamp, name, size, mtime);
+            return file;
+        }
+        File::new(stamp, name, size, mtime)
+    }
+
+    /// The largest of those before the newest; of several as large, the newest.
+    fn largest_before(&self) -> Option<&File> {
+        self.before.iter().rev().max_by_key(|file| file.size)
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use memchr::memchr;
 
 use super::stamp::Stamp;
-use crate::inventory::escape_into;
+use crate::text::escape_into;
 
 /// What a tarball's sidecar has after the tarball's name.
 pub(super) const SIDECAR_SUFFIX: &[u8] = b".dna";

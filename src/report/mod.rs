@@ -2,6 +2,7 @@
 //!
 //! All of it is pure: no clock, no input or output.
 
+mod bound;
 mod builder;
 #[cfg(test)]
 mod builder_tests;
@@ -45,6 +46,9 @@ pub struct Report {
     pub records: u64,
     /// Names that do not fit the layout.
     pub rejects: Rejects,
+    /// Tarballs of repos that are not looked at, because the target has more repos, or longer names, than are told apart;
+    /// 0 for nearly every target.
+    pub surplus: u64,
     /// How many directories or files could not be read; unless it is 0, absence proves nothing.
     pub unreadable: u64,
     /// The transfer lock, if one stands.
@@ -69,7 +73,8 @@ impl Report {
 pub struct RepoSummary {
     /// The newest tarball by its stamp.
     pub newest: Tarball,
-    /// The one before it.
+    /// What it is compared with: the largest of the three before it, or of as many as are held. One that was cut short is no
+    /// measure for the next.
     pub previous: Option<Tarball>,
     /// When the oldest was made.
     pub oldest: Timestamp,
@@ -126,7 +131,7 @@ impl Verification {
 }
 
 impl RepoSummary {
-    /// The newest tarball's size over the previous one's; `None` without a previous one that has a size.
+    /// The newest tarball's size over that of [`RepoSummary::previous`]; `None` without one that has a size.
     pub fn size_ratio(&self) -> Option<f64> {
         let previous = self.previous.as_ref().filter(|previous| previous.size > 0)?;
         Some(self.newest.size as f64 / previous.size as f64)

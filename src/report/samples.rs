@@ -65,6 +65,7 @@ pub(crate) fn report<const N: usize>(repos: [(&str, RepoSummary); N]) -> Report 
         records: repos.values().map(|found| found.count).sum(),
         repos,
         rejects: Rejects::default(),
+        surplus: 0,
         unreadable: 0,
         lock: None,
         filesystem: None,

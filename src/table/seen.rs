@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::view::{Failure, HubView, NodeView, Round};
+use crate::advice;
 use crate::inventory::Inventory;
 use crate::probe::Sighting;
 use crate::verdict;
@@ -13,9 +14,9 @@ pub fn seen(inventory: &Inventory, sightings: &[Sighting], now: Timestamp) -> Ro
         let report = sighting.report.as_deref();
         let verdict = report.map(|report| verdict::judge(&sighting.target, report, now));
         let failure = sighting.last.as_ref().and_then(|last| last.failure.as_ref()).map(|failure| Failure {
-            reason: failure.reason.to_string(),
+            reason: failure.reason(),
             message: failure.to_string(),
-            advice: Some(failure.advice(&sighting.target)),
+            advice: Some(advice::of_cause(failure, &sighting.target)),
         });
         NodeView::new(&sighting.target, report.zip(verdict.as_ref()), failure, now)
     };

@@ -30,7 +30,7 @@ fn seen(target: &Target, report: &Report, failure: Option<Failure>) -> NodeView 
 
 fn timeout() -> Failure {
     Failure {
-        reason: "timeout".into(),
+        reason: crate::probe::failure::Reason::Timeout,
         message: "no answer within 2s\nfrom H1".into(),
         advice: Some("try `ssh H1`, or raise `timeout`".into()),
     }
@@ -122,6 +122,16 @@ fn a_name_as_long_as_a_node_likes_breaks_no_table() {
         shown.lines().filter(|line| line.contains("xx")).all(|line| line.chars().count() <= 80),
         "{shown}"
     );
+}
+
+#[test]
+fn one_tarball_is_not_called_tarballs() {
+    let alone = report([("svn/env", RepoSummary { count: 1, ..healthy() })]);
+    let shown = text(
+        &Round::new(vec![HubView::new(&hub("C2", None), vec![seen(&target(), &alone, None)])]),
+        Look::default(),
+    );
+    assert!(shown.contains(", 1 tarball read\n"), "{shown}");
 }
 
 #[test]

@@ -10,7 +10,8 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle
 use jiff::SignedDuration;
 
 use super::view::{HubView, NodeView, RepoView, ReportView, Round, State};
-use crate::human::{Age, Bytes};
+use crate::human::{Age, Bytes, Counted};
+use crate::text::one_line;
 use crate::verdict::{Status, Tally};
 
 /// How the tables are to look.
@@ -48,7 +49,7 @@ fn hub_table(out: &mut String, hub: &HubView, look: Look) {
     let state = paint(hub.state.as_str(), style_of(hub.state), look);
     line(out, &format!("hub {} ({}): {state}, {ok} ok, {warn} warn, {alarm} alarm", hub.hub, hub.srvnode));
     for remark in [&hub.message, &hub.report_url].into_iter().flatten() {
-        line(out, &format!("  {}", printable(remark)));
+        line(out, &format!("  {}", one_line(remark)));
     }
     let rows = hub.nodes.iter().map(|node| {
         let of = |count: fn(&ReportView) -> u64| {
@@ -77,9 +78,9 @@ fn node_table(out: &mut String, hub: &HubView, node: &NodeView, look: Look) {
     line(out, &format!("hub {}, node {} ({}): {state}", hub.hub, node.node, node.address));
     if let Some(failure) = &node.failure {
         let failed = paint("failed", style_of(State::Unseen), look);
-        line(out, &format!("  last probe {failed}: {}: {}", failure.reason, printable(&failure.message)));
+        line(out, &format!("  last probe {failed}: {}: {}", failure.reason, one_line(&failure.message)));
         if let Some(advice) = &failure.advice {
-            line(out, &format!("  to do: {}", printable(advice)));
+            line(out, &format!("  to do: {}", one_line(advice)));
         }
     }
     match &node.report {
@@ -93,7 +94,7 @@ fn report_table(out: &mut String, report: &ReportView, look: Look) {
     let room = report.filesystem.as_ref().map_or_else(String::new, |room| {
         format!(", {} of {} free", Bytes(room.avail_bytes), Bytes(room.size_bytes))
     });
-    line(out, &format!("  {}, {} tarballs read{room}", report.root, report.records));
+    line(out, &format!("  {}, {} read{room}", report.root, Counted(report.records, "tarball")));
     let (taken, age) = (wall_clock(&report.taken), ago(report.age_seconds));
     line(out, &format!("  report of {taken}, {age} ago; times are {}", report.timezone));
     if let Some(since) = &report.locked_since {
@@ -244,9 +245,4 @@ pub(crate) fn wall_clock(rfc3339: &str) -> String {
 /// An age in words.
 pub(crate) fn ago(seconds: f64) -> String {
     Age(SignedDuration::try_from_secs_f64(seconds).unwrap_or_default()).to_string()
-}
-
-/// Text from elsewhere on one line, without what could steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -13,7 +13,7 @@ use crate::human::Limit;
 use crate::inventory::{Hub, Limits, Repo, Target};
 use crate::probe::failure;
 use crate::report::{Report, Tarball};
-use crate::verdict::{Note, RepoVerdict, Status, Tally, Verdict};
+use crate::verdict::{Concern, Note, RepoVerdict, Status, Tally, Verdict};
 
 /// What one look at some or all hubs gave.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -122,7 +122,7 @@ pub struct NodeView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// The value of the `reason` label.
-    pub reason: String,
+    pub reason: failure::Reason,
     /// What happened, in words.
     pub message: String,
     /// What to do about it; `null` when there is no advice.
@@ -158,7 +158,7 @@ impl NodeView {
 
     /// Whether the last probe read what it was allowed to read, and that was not all.
     pub fn is_seen_in_part(&self) -> bool {
-        let denied = failure::Reason::Permission.as_str();
+        let denied = failure::Reason::Permission;
         let is_denied = self.failure.as_ref().is_some_and(|failure| failure.reason == denied);
         is_denied && self.report.as_ref().is_some_and(|report| report.unreadable > 0)
     }
@@ -265,15 +265,18 @@ pub struct RepoView {
     pub status: Status,
     /// The reasons, worst first.
     pub why: Vec<Reason>,
+    /// The first of them as the verdict gave it; none when all is well.
+    #[serde(skip)]
+    pub worst: Option<Concern>,
     /// Whether the newest is excused because it is in transfer.
     pub in_transfer: bool,
     /// Whether the configuration names it.
     pub expected: bool,
     /// The newest tarball; `null` when none was found.
     pub newest: Option<TarballView>,
-    /// The one before it; `null` when there is none.
+    /// What it is compared with, the largest of the three before it; `null` when there is none.
     pub previous: Option<TarballView>,
-    /// The newest's size over the previous one's; `null` when there is no previous one, or it is empty.
+    /// The newest's size over that of `previous`; `null` when there is none, or it is empty.
     pub size_ratio: Option<f64>,
     /// Whether the newest's sidecar is there and gives its size; `null` when nothing is known.
     pub verified: Option<bool>,
@@ -309,7 +312,7 @@ pub struct LimitsView {
     pub min_tarballs: Option<u64>,
     /// No more may be held.
     pub max_tarballs: Option<u64>,
-    /// The newest's size over the previous one's may be no smaller.
+    /// The newest's size over that of `previous` may be no smaller.
     pub min_size_ratio: Option<f64>,
     /// The same in words.
     pub text: String,
@@ -337,6 +340,7 @@ impl RepoView {
                     text: concern.to_string(),
                 })
                 .collect(),
+            worst: said.concerns.first().copied(),
             in_transfer: said.in_transfer,
             expected: target.expects(repo),
             newest: found.map(|found| tarball(&found.newest)),
@@ -360,7 +364,9 @@ impl LimitsView {
             (None, None) => None,
         };
         let age = limits.max_age.map(|age| format!("newest at most {} old", Limit(age)));
-        let ratio = limits.min_size_ratio.map(|ratio| format!("newest at least {ratio} of the previous"));
+        let ratio = limits
+            .min_size_ratio
+            .map(|ratio| format!("newest at least {ratio} of the largest of 3 before it"));
         let words: Vec<String> = [age, held, ratio].into_iter().flatten().collect();
         Self {
             max_age_seconds: limits.max_age.map(|age| age.as_secs_f64()),

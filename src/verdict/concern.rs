@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::Status;
-use crate::human::{Age, Bytes, Limit};
+use crate::human::{Age, Bytes, Limit, Places};
 
 /// One thing that is the matter with a repo. Its `Display` is a line for people.
 ///
@@ -42,13 +42,13 @@ pub enum Concern {
     },
     /// The newest has a sidecar that cannot be understood: `tarball_verified == 0`, unless excused.
     Garbled,
-    /// The newest is much smaller than the one before it:
+    /// The newest is much smaller than the largest of the three before it:
     /// `tarball_size_bytes > 0 and tarball_size_bytes / tarball_previous_size_bytes < min_size_ratio`; unless excused, an
     /// alarm `unless tarball_verified == 1`, which leaves a warning.
     Shrunk {
         /// Its size in bytes.
         size: u64,
-        /// The size of the one before it in bytes; not 0.
+        /// The size of the largest of the three before it in bytes; not 0.
         previous: u64,
         /// The limit in force.
         limit: f64,
@@ -118,7 +118,7 @@ impl fmt::Display for Concern {
         match *self {
             Self::Missing => f.write_str("missing: expected, none held"),
             Self::NotSeen { unreadable } => {
-                write!(f, "expected and not seen, but {unreadable} could not be read")
+                write!(f, "expected and not seen, but {} could not be read", Places(unreadable))
             }
             Self::TooOld { age, limit } => {
                 let (age, limit) = (Age(age).to_string(), Limit(limit).to_string());
@@ -128,13 +128,20 @@ impl fmt::Display for Concern {
             }
             Self::Empty => f.write_str("newest is empty"),
             Self::NoSidecar => f.write_str("newest has no sidecar and no transfer is going on"),
-            Self::Contradicted { size, says } => write!(f, "newest is {size} bytes, its sidecar says {says}"),
+            Self::Contradicted { size, says } => {
+                let (found, said) = (Bytes(size).to_string(), Bytes(says).to_string());
+                if found != said {
+                    return write!(f, "newest is {found}, its sidecar says {said}");
+                }
+                let way = if size < says { "less" } else { "more" };
+                write!(f, "newest is {found}, {} {way} than its sidecar says", Bytes(size.abs_diff(says)))
+            }
             Self::Garbled => f.write_str("newest has a sidecar that cannot be understood"),
             Self::Shrunk { size, previous, limit, verified } => {
                 // Cut, not rounded, so that it never seems to reach the limit.
                 let ratio = (size as f64 / previous as f64 * 100.0).floor() / 100.0;
                 let (size, previous) = (Bytes(size), Bytes(previous));
-                write!(f, "newest is {size}, {ratio} of the previous {previous}, limit {limit}")?;
+                write!(f, "newest is {size}, {ratio} of the largest recent one ({previous}), limit {limit}")?;
                 if verified { f.write_str(" (its sidecar agrees)") } else { Ok(()) }
             }
             Self::TooFew { held, wanted } => write!(f, "{held} held, at least {wanted} wanted"),
@@ -155,7 +162,10 @@ mod tests {
         let hours = SignedDuration::from_hours;
         for (concern, words) in [
             (Concern::Missing, "missing: expected, none held"),
-            (Concern::NotSeen { unreadable: 3 }, "expected and not seen, but 3 could not be read"),
+            (
+                Concern::NotSeen { unreadable: 3 },
+                "expected and not seen, but 3 directories or files could not be read",
+            ),
             (
                 Concern::TooOld { age: hours(76), limit: Duration::from_secs(26 * 3600) },
                 "newest is 3d 4h old, limit 26h",
@@ -171,16 +181,24 @@ mod tests {
             (Concern::NoSidecar, "newest has no sidecar and no transfer is going on"),
             (
                 Concern::Contradicted { size: 1_147_682_816, says: 1_529_629_254 },
-                "newest is 1147682816 bytes, its sidecar says 1529629254",
+                "newest is 1.07 GiB, its sidecar says 1.42 GiB",
+            ),
+            (
+                Concern::Contradicted { size: 1_529_629_250, says: 1_529_629_254 },
+                "newest is 1.42 GiB, 4 B less than its sidecar says",
+            ),
+            (
+                Concern::Contradicted { size: 1_529_629_254, says: 1_529_629_250 },
+                "newest is 1.42 GiB, 4 B more than its sidecar says",
             ),
             (Concern::Garbled, "newest has a sidecar that cannot be understood"),
             (
                 Concern::Shrunk { size: 1_147_682_816, previous: 1_529_629_254, limit: 0.8, verified: false },
-                "newest is 1.07 GiB, 0.75 of the previous 1.42 GiB, limit 0.8",
+                "newest is 1.07 GiB, 0.75 of the largest recent one (1.42 GiB), limit 0.8",
             ),
             (
                 Concern::Shrunk { size: 7_999, previous: 10_000, limit: 0.8, verified: true },
-                "newest is 7.81 KiB, 0.79 of the previous 9.77 KiB, limit 0.8 (its sidecar agrees)",
+                "newest is 7.81 KiB, 0.79 of the largest recent one (9.77 KiB), limit 0.8 (its sidecar agrees)",
             ),
             (Concern::TooFew { held: 2, wanted: 5 }, "2 held, at least 5 wanted"),
             (

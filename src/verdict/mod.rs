@@ -177,6 +177,7 @@ fn absent(report: &Report) -> RepoVerdict {
 fn at_large(report: &Report) -> impl Iterator<Item = Note> {
     let offset = SignedDuration::try_from_secs_f64(report.clock_offset).unwrap_or(SignedDuration::MAX);
     [
+        (report.surplus > 0).then_some(Note::Inflated { surplus: report.surplus }),
         (report.unreadable > 0).then_some(Note::Incomplete { unreadable: report.unreadable }),
         report.zone_shift_hours.map(|hours| Note::ZoneShift { hours }),
         (offset.abs() > CLOCK_TOLERANCE).then_some(Note::ClockOff { offset }),

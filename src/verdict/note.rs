@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use super::Status;
-use crate::human::Age;
+use crate::human::{Age, Counted, Places};
 
 /// Something about a target, rather than about one of its repos. Its `Display` is a line for people.
 ///
@@ -16,6 +16,11 @@ pub enum Note {
     /// emptied, another directory than the right one, or only names that do not fit the layout.
     /// `probe_success == 1 unless tarballs`
     NoTarballs,
+    /// There are more repos, or longer names, than are told apart: those that sort last are not looked at.
+    Inflated {
+        /// How many tarballs they have.
+        surplus: u64,
+    },
     /// The transfer lock has stood for so long that it excuses nothing any more: a transfer hangs, or was cut and left
     /// it behind. `time() - locked_timestamp_seconds > max by (hub, node) (max_age_seconds)`
     StaleLock {
@@ -56,7 +61,8 @@ impl Note {
     pub fn status(&self) -> Status {
         match self {
             Self::NoTarballs => Status::Alarm,
-            Self::StaleLock { .. }
+            Self::Inflated { .. }
+            | Self::StaleLock { .. }
             | Self::FutureLock { .. }
             | Self::Incomplete { .. }
             | Self::ZoneShift { .. }
@@ -69,6 +75,7 @@ impl Note {
     pub fn word(&self) -> &'static str {
         match self {
             Self::NoTarballs => "no_tarballs",
+            Self::Inflated { .. } => "inflated",
             Self::StaleLock { .. } => "stale_lock",
             Self::FutureLock { .. } => "future_lock",
             Self::Incomplete { .. } => "incomplete",
@@ -85,6 +92,14 @@ impl fmt::Display for Note {
             Self::NoTarballs => f.write_str(
                 "no tarball is held, so there is no backup to rely on: see whether the disk is mounted and the directory is the right one",
             ),
+            Self::Inflated { surplus } => {
+                write!(
+                    f,
+                    "more repos, or longer names, than are told apart: {} of those that sort last {} not looked at; name the repos that count in `select`",
+                    Counted(surplus, "tarball"),
+                    if surplus == 1 { "is" } else { "are" }
+                )
+            }
             Self::StaleLock { age } => {
                 write!(
                     f,
@@ -102,7 +117,8 @@ impl fmt::Display for Note {
             Self::Incomplete { unreadable } => {
                 write!(
                     f,
-                    "{unreadable} directories or files could not be read: see to their permissions on the node"
+                    "{} could not be read: see to the permissions on the node",
+                    Places(unreadable)
                 )
             }
             Self::ZoneShift { hours } => {
@@ -133,6 +149,10 @@ mod tests {
                 "no tarball is held, so there is no backup to rely on: see whether the disk is mounted and the directory is the right one",
             ),
             (
+                Note::Inflated { surplus: 2 },
+                "more repos, or longer names, than are told apart: 2 tarballs of those that sort last are not looked at; name the repos that count in `select`",
+            ),
+            (
                 Note::StaleLock { age: seconds(3 * 86400) },
                 "LOCKED has stood for 3d: a transfer hangs, or was cut and left it behind",
             ),
@@ -142,7 +162,11 @@ mod tests {
             ),
             (
                 Note::Incomplete { unreadable: 2 },
-                "2 directories or files could not be read: see to their permissions on the node",
+                "2 directories or files could not be read: see to the permissions on the node",
+            ),
+            (
+                Note::Incomplete { unreadable: 1 },
+                "1 directory or file could not be read: see to the permissions on the node",
             ),
             (
                 Note::ZoneShift { hours: 8 },

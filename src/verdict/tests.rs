@@ -59,8 +59,8 @@ fn a_tarball_cut_by_a_timeout_is_an_alarm_the_same_night() {
     assert_eq!(
         verdict.words(),
         [
-            "newest is 1147682816 bytes, its sidecar says 1531229474",
-            "newest is 1.07 GiB, 0.75 of the previous 1.42 GiB, limit 0.8",
+            "newest is 1.07 GiB, its sidecar says 1.43 GiB",
+            "newest is 1.07 GiB, 0.75 of the largest recent one (1.42 GiB), limit 0.8",
         ]
     );
 }
@@ -107,7 +107,7 @@ fn absence_is_not_believed_while_something_could_not_be_read() {
     let verdict = judge(&expecting(&[ENV]), &partial, at(TAKEN));
     assert_eq!(verdict.status, Status::Warn);
     let absent = &verdict.repos[&Repo::from_label(ENV)];
-    assert_eq!(absent.words(), ["expected and not seen, but 2 could not be read"]);
+    assert_eq!(absent.words(), ["expected and not seen, but 2 directories or files could not be read"]);
     assert_eq!(verdict.notes, [Note::Incomplete { unreadable: 2 }]);
 }
 
@@ -249,6 +249,9 @@ fn a_node_without_any_tarball_is_an_alarm_where_nothing_is_expected() {
     let rejects = Rejects { count: 3, first: vec![] };
     let strangers = judge(&target(), &Report { rejects, ..report([]) }, at(TAKEN));
     assert_eq!(strangers.notes, [Note::NoTarballs, Note::Rejects { count: 3 }]);
+
+    let inflated = judge(&target(), &Report { surplus: 5, ..report([(ENV, healthy())]) }, at(TAKEN));
+    assert_eq!((inflated.status, inflated.notes), (Status::Warn, vec![Note::Inflated { surplus: 5 }]));
 
     // Where something is expected it is that which is missing, and what may not be read may be there.
     assert!(judge(&expecting(&[ENV]), &report([]), at(TAKEN)).notes.is_empty());

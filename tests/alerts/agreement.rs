@@ -22,7 +22,9 @@ fn alert_of(note: &Note) -> Option<&'static str> {
         Note::NoTarballs => Some("NothingHeld"),
         Note::StaleLock { .. } | Note::FutureLock { .. } => Some("LockStale"),
         Note::ClockOff { .. } => Some("ClockOff"),
-        Note::Incomplete { .. } | Note::ZoneShift { .. } | Note::Rejects { .. } => None,
+        Note::Inflated { .. } | Note::Incomplete { .. } | Note::ZoneShift { .. } | Note::Rejects { .. } => {
+            None
+        }
     }
 }
 

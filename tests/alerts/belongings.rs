@@ -76,6 +76,22 @@ fn every_alert_says_all_that_a_mail_needs() {
 }
 
 #[test]
+fn template_that_alerts_share_is_written_once() {
+    let text = std::fs::read_to_string(rules::path()).unwrap();
+    let mut templates = Vec::new();
+    for alert in rules::alerts() {
+        templates.extend(alert.annotations.into_values().filter(|value| value.contains("{{")));
+    }
+    templates.sort();
+    let shared: BTreeSet<&String> =
+        templates.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+    assert!(shared.len() >= 8, "{shared:?}");
+    for template in shared {
+        assert_eq!(text.matches(template.as_str()).count(), 1, "{template}");
+    }
+}
+
+#[test]
 fn every_alert_waits_long_enough_to_outlive_a_restart_of_prometheus() {
     // What --rules.alert.for-grace-period is unless set.
     let grace = 10 * 60;

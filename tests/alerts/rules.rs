@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Path of the rules.
 pub(crate) fn path() -> PathBuf {
@@ -26,12 +26,16 @@ struct Group {
 }
 
 /// A rule, whether it records or alerts.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub(crate) struct Rule {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) record: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) alert: Option<String>,
     pub(crate) expr: String,
-    #[serde(rename = "for")]
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub(crate) wait: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) keep_firing_for: Option<String>,
     #[serde(default)]
     pub(crate) labels: BTreeMap<String, String>,

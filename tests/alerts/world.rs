@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use scm_backup_exporter::inventory::{Connection, HostKeyChecking, Hub, Limits, Repo, Target};
 use scm_backup_exporter::listing::Parser;
+use scm_backup_exporter::listing::{FailCode, ListingError};
 use scm_backup_exporter::metrics::{self, Exporter, Format, Reload, Snapshot};
-use scm_backup_exporter::probe::failure::{Failure, Reason};
+use scm_backup_exporter::probe::failure::{Cause, Denied, HostKey, Internal, Reason, Words};
 use scm_backup_exporter::probe::ssh::Phases;
 use scm_backup_exporter::probe::{Attempt, Sighting};
 use scm_backup_exporter::report::{Builder, Report};
@@ -150,16 +151,16 @@ impl World {
                     report: reports.get(&number).cloned(),
                     last: Some(Attempt {
                         ended: time,
-                        failure: failure.map(|reason| Failure::new(reason_of(&reason), "simulated")),
+                        failure: failure.map(|reason| cause_of(&reason)),
                         phases: Phases { connect: Duration::ZERO, list: None },
                     }),
                 });
             }
-            let reload = Reload {
-                successful: self.events.of(at, &place, "reload fails").is_none(),
-                last_success: Timestamp::from_second(self.start).unwrap(),
-            };
-            let exporter = Exporter { version: "0.0.0", reload, ssh_sessions: 0, process: None };
+            let last_success = Timestamp::from_second(self.start).unwrap();
+            let failed_since = self.events.of(at, &place, "reload fails").map(|_| last_success);
+            let reload = Reload { failed_since, last_success };
+            let exporter =
+                Exporter { version: "0.0.0", reload, ssh_sessions: 0, logins_refused: None, process: None };
             let hubs: Vec<Hub> = Vec::new();
             let snapshot = Snapshot { now: time, hubs, sightings, exporter: Some(exporter) };
             let text = metrics::encode(snapshot, Format::Text).unwrap();
@@ -192,8 +193,28 @@ fn report(target: &Target, text: &str, now: i64) -> (Report, bool) {
     (builder.finish(end, Timestamp::from_second(now).unwrap()).unwrap(), end.unreadable > 0)
 }
 
-fn reason_of(word: &str) -> Reason {
-    Reason::ALL.into_iter().find(|reason| reason.as_str() == word).unwrap()
+/// A cause that has this reason.
+fn cause_of(word: &str) -> Cause {
+    let words = Words::new("simulated");
+    let refused = |code| Cause::listing(ListingError::Refused(code));
+    match Reason::ALL.into_iter().find(|reason| reason.as_str() == word).unwrap() {
+        Reason::Resolve => Cause::Resolve(words),
+        Reason::Connect => Cause::NoConnection(words),
+        Reason::HostKey => Cause::HostKey(HostKey::Changed(words)),
+        Reason::Auth => Cause::Denied(Denied {
+            words,
+            login: String::new(),
+            kerberos: false,
+            at_jump_host: false,
+            key: None,
+        }),
+        Reason::Timeout => Cause::ConnectTimedOut(words),
+        Reason::RootMissing => refused(FailCode::RootMissing),
+        Reason::Permission => Cause::Unreadable { count: 1, root: "/data".into() },
+        Reason::RemoteCommand => refused(FailCode::NoLister),
+        Reason::Protocol => Cause::listing(ListingError::TooMuchNoise),
+        Reason::Internal => Cause::Internal(Internal::Start(words)),
+    }
 }
 
 fn target(hub: &str, node: &str, repos: &[&str], zone: &TimeZone, events: &Events) -> Target {

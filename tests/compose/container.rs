@@ -2,7 +2,7 @@
 //! programs in it as the container runs them. What Docker would do is read from the Dockerfile and the compose file.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -13,7 +13,7 @@ use testbed::tool;
 use crate::dockerfile::{instruction, words};
 use crate::file::{Mount, mounts, project, services, texts};
 
-/// The container of the service `exporter`.
+/// The container of a service that has the exporter's image.
 pub struct Container {
     directory: TempDir,
     service: Value,
@@ -31,12 +31,18 @@ pub enum Network {
 }
 
 impl Container {
-    /// With the demo's configuration, and an ssh directory that is empty.
+    /// The exporter, with the demo's configuration, and an ssh directory that is empty.
     pub fn new() -> Self {
+        Self::of("exporter")
+    }
+
+    /// A service, with the demo's files, and volumes that are new.
+    pub fn of(service: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("container-").tempdir().unwrap();
         // For the account inside, which is another than root.
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
-        let service = services()["exporter"].clone();
+        let service = services()[service].clone();
+        assert_eq!(service["image"], services()["exporter"]["image"]);
         let mut container = Self { directory, service, mounts: Vec::new() };
         let made = Command::new("sh")
             .arg(project("deploy/rootfs.sh"))
@@ -49,11 +55,17 @@ impl Container {
             let outside = container.directory.path().join(mount.target.rsplit('/').next().unwrap());
             if mount.is_volume() {
                 fs::create_dir(&outside).unwrap();
+                // As Docker does with a new volume.
+                let place = fs::metadata(container.root().join(&mount.target[1..])).unwrap();
+                fs::set_permissions(&outside, place.permissions()).unwrap();
+                if rustix::process::geteuid().is_root() {
+                    chown(&outside, Some(place.uid()), Some(place.gid())).unwrap();
+                }
             } else {
                 // A copy, since the account may not get into the project's directory.
                 fs::copy(project(&mount.source), &outside).unwrap();
+                give_to_account(&outside);
             }
-            give_to_account(&outside);
             container.mounts.push((mount, outside));
         }
         container
@@ -64,23 +76,29 @@ impl Container {
         self.directory.path().join("rootfs")
     }
 
-    /// Writes a file into what is mounted, or below it, for the account to read.
-    pub fn write(&self, target: &str, text: &str) {
+    /// Where a path that is mounted, or lies below one, is outside.
+    pub fn outside(&self, target: &str) -> PathBuf {
         let found = self.mounts.iter().find_map(|(mount, outside)| {
             let rest = target.strip_prefix(&mount.target)?;
             // A file is mounted itself: joined with nothing it would be a directory.
             Some(if rest.is_empty() { outside.clone() } else { outside.join(rest.trim_start_matches('/')) })
         });
-        let path = found.unwrap_or_else(|| panic!("nothing is mounted at {target}"));
+        found.unwrap_or_else(|| panic!("nothing is mounted at {target}"))
+    }
+
+    /// Writes a file into what is mounted, or below it, for the account to read.
+    pub fn write(&self, target: &str, text: &str) {
+        let path = self.outside(target);
         fs::write(&path, text).unwrap();
         give_to_account(&path);
     }
 
-    /// The words that start the exporter, by the Dockerfile and the compose file.
-    pub fn exporter(&self) -> Vec<String> {
-        let mut run: Vec<String> = serde_json::from_str(&instruction("exporter", "ENTRYPOINT")).unwrap();
-        run.extend(texts(&self.service["command"]).into_iter().map(str::to_owned));
-        run
+    /// The words that start the service, by the Dockerfile and the compose file.
+    pub fn start(&self) -> Vec<String> {
+        let image: Value = serde_json::from_str(&instruction("exporter", "ENTRYPOINT")).unwrap();
+        let entrypoint = self.service.get("entrypoint").unwrap_or(&image);
+        let run = [texts(entrypoint), texts(&self.service["command"])].concat();
+        run.into_iter().map(str::to_owned).collect()
     }
 
     /// Runs a program to its end, with nothing to write to but what compose allows.

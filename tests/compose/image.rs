@@ -24,7 +24,9 @@ fn nothing_runs_as_root_and_all_as_the_one_account() {
 fn exporter_is_the_stage_that_is_built_when_none_is_named() {
     assert_eq!(stages().last().unwrap().name, "exporter");
     let services = services();
-    assert_eq!(services["exporter"]["build"], ".");
+    for service in ["exporter", "alertmanager-config"] {
+        assert_eq!(services[service]["build"], ".", "{service}");
+    }
     for node in ["node-sdu", "node-c", "node-h1", "keys"] {
         assert_eq!(services[node]["build"]["target"], "node");
     }
@@ -106,7 +108,8 @@ fn ports_of_the_stages_are_those_of_the_services() {
 fn scripts_are_where_the_containers_look_for_them() {
     let services = services();
     let entry: Value = serde_json::from_str(&instruction("node", "ENTRYPOINT")).unwrap();
-    for (name, entry) in [("node-c", &entry), ("keys", &services["keys"]["entrypoint"])] {
+    let own = |name| (name, &services[name]["entrypoint"]);
+    for (name, entry) in [("node-c", &entry), own("keys"), own("alertmanager-config")] {
         let script = entry[1].as_str().unwrap();
         assert!(mounts(&services[name]).iter().any(|mount| mount.target == script), "{name}: {script}");
     }

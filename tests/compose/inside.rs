@@ -125,7 +125,7 @@ fn container_becomes_healthy_and_stops_when_told() {
     let services = services();
     let check = texts(&services["exporter"]["healthcheck"]["test"]);
     assert_eq!(check[0], "CMD");
-    let (check, run) = (quoted(&check[1..]), quoted(&container.exporter()));
+    let (check, run) = (quoted(&check[1..]), quoted(&container.start()));
     let script = format!(
         "if {check}; then echo healthy without it; exit 1; fi
         {run} & tries=0
@@ -168,7 +168,7 @@ fn exporter_in_the_image_looks_at_a_node_behind_a_jump_host() {
          [node node]\ngateway = jump\ntimeout = 60\n",
     );
     for command in [&["check"][..], &["check", "--live"], &["probe"]] {
-        let mut run = container.exporter();
+        let mut run = container.start();
         run.extend(command.iter().map(|word| (*word).to_owned()));
         let printed = container.printed(&Network::Machine, &run);
         println!("{printed}");

@@ -6,8 +6,9 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 use testbed::process::Daemon;
-use testbed::{Exporter, Prometheus, poll, tool};
+use testbed::{Exporter, Prometheus, alertmanager, poll, tool};
 
+use crate::container::{Container, Network};
 use crate::file::{mounts, ports, project, services, texts};
 
 /// The flags of a service, with the paths of this machine in the place of the container's. What a volume holds lies
@@ -19,9 +20,14 @@ fn flags(service: &Value, directory: &Path) -> Vec<String> {
         .map(|flag| {
             let Some((name, path)) = flag.split_once("=/") else { return flag.to_owned() };
             let path = format!("/{path}");
-            let mount = mounts.iter().find(|mount| mount.target == path);
-            let mount = mount.unwrap_or_else(|| panic!("nothing is mounted where {flag} looks"));
-            let here = if mount.is_volume() { directory.join(&mount.source) } else { project(&mount.source) };
+            let found = mounts.iter().find_map(|mount| {
+                let rest = Path::new(&path).strip_prefix(&mount.target).ok()?;
+                let source =
+                    if mount.is_volume() { directory.join(&mount.source) } else { project(&mount.source) };
+                // A file is mounted itself: joined with nothing it would be a directory.
+                Some(if rest.as_os_str().is_empty() { source } else { source.join(rest) })
+            });
+            let here = found.unwrap_or_else(|| panic!("nothing is mounted where {flag} looks"));
             format!("{name}={}", here.display())
         })
         .collect()
@@ -44,11 +50,10 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Starts a program of the file, and waits until its health check is content.
-fn assert_runs(name: &str, program: &str) {
+/// Starts a program of the file, and waits until its health check is content. What its volumes hold lies in a directory.
+fn assert_runs(name: &str, program: &str, directory: &TempDir) {
     let services = services();
     let service = &services[name];
-    let directory = TempDir::new().unwrap();
     let mut command = Command::new(tool::find(program).unwrap());
     let port = free_port();
     command.args(flags(service, directory.path())).arg(format!("--web.listen-address=127.0.0.1:{port}"));
@@ -68,12 +73,53 @@ fn assert_runs(name: &str, program: &str) {
 
 #[test]
 fn prometheus_runs_with_the_flags_and_files_of_the_service() {
-    assert_runs("prometheus", "prometheus");
+    assert_runs("prometheus", "prometheus", &TempDir::new().unwrap());
 }
 
+/// With the configuration and the templates that the service before it makes in the exporter's image.
 #[test]
-fn alertmanager_runs_with_the_flags_and_files_of_the_service() {
-    assert_runs("alertmanager", "prometheus-alertmanager");
+fn alertmanager_runs_with_what_is_made_for_it() {
+    let container = Container::of("alertmanager-config");
+    let said = container.printed(&Network::Own, &container.start());
+    assert_eq!(said, "");
+    // A second start makes them anew.
+    container.printed(&Network::Own, &container.start());
+
+    let services = services();
+    let [made, _] = &mounts(&services["alertmanager"])[..] else { panic!("there are other mounts") };
+    let directory = TempDir::new().unwrap();
+    let volume = directory.path().join(&made.source);
+    std::fs::create_dir(&volume).unwrap();
+    let read = |name: &str| std::fs::read_to_string(container.outside("/tmp").join(name)).unwrap();
+    let templates = read("scm-backup.tmpl");
+    assert!(templates.contains("http://localhost:3000/"), "no links to Grafana:\n{templates}");
+    std::fs::write(volume.join("scm-backup.tmpl"), templates).unwrap();
+    let config = read("alertmanager.yml").replace(&made.target, volume.to_str().unwrap());
+    std::fs::write(volume.join("alertmanager.yml"), &config).unwrap();
+
+    alertmanager::check_config(&volume.join("alertmanager.yml")).unwrap();
+    for (hub, receiver) in
+        [("ZZ", "scm-backup hub ZZ"), ("C2", "scm-backup hub C2"), ("X", "scm-backup default")]
+    {
+        let labels = [("alertname", "ScmBackupTooOld"), ("hub", hub)];
+        let receivers = alertmanager::receivers(&volume.join("alertmanager.yml"), &labels).unwrap();
+        assert_eq!(receivers.trim(), receiver);
+    }
+    assert_runs("alertmanager", "prometheus-alertmanager", &directory);
+}
+
+/// Who is mailed by the files of the last start still is.
+#[test]
+fn configuration_with_a_fault_leaves_the_mails_as_they_were() {
+    let container = Container::of("alertmanager-config");
+    container.printed(&Network::Own, &container.start());
+    let made = container.outside("/tmp").join("alertmanager.yml");
+    let before = std::fs::read_to_string(&made).unwrap();
+    container.write("/etc/scm-backup-exporter/config.ini", "[HUB]\n");
+    let output = container.run(&Network::Own, &container.start());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("the configuration has faults"), "{said}");
+    assert_eq!(std::fs::read_to_string(&made).unwrap(), before);
 }
 
 #[test]
@@ -87,28 +133,6 @@ fn exporter_runs_with_the_flags_and_files_of_the_service() {
     let exporter = Exporter::start_with(program, &[], &flags, &[]).unwrap();
     assert!(is_healthy(service, exporter.address().port()));
     assert_eq!(ports(service)[0].1, 10222, "the port where it listens by itself");
-}
-
-/// What the exporter prints of the demo's hubs; to make the files anew is to print it into them.
-#[test]
-fn mails_of_the_demo_are_what_the_exporter_prints_of_its_hubs() {
-    let services = services();
-    let template = mounts(&services["alertmanager"]).remove(1).target;
-    let port = ports(&services["grafana"])[0].0;
-    let grafana = format!("--mail.grafana-url=http://localhost:{port}");
-    let in_place = format!("--mail.templates-file={template}");
-    let mail = ["--smtp.smarthost=mail:1025", "--smtp.require-tls=false", "--smtp.from=backups@example.org"];
-    let configuration = [mail.as_slice(), &["--mail.default-to=admin@example.org", &in_place]].concat();
-    for (file, arguments) in
-        [("alertmanager.yml", configuration), ("scm-backup.tmpl", vec!["--templates", &grafana])]
-    {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scm-backup-exporter"));
-        command.arg("--config.file").arg(project("deploy/compose/demo.ini")).arg("alertmanager-config");
-        let output = command.args(&arguments).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let kept = std::fs::read_to_string(project("deploy/compose").join(file)).unwrap();
-        assert_eq!(kept, String::from_utf8(output.stdout).unwrap(), "print {file} anew with {arguments:?}");
-    }
 }
 
 /// promtool reads more of it than Prometheus does at its start.

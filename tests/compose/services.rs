@@ -6,15 +6,14 @@ use std::process::Command;
 use serde_json::Value;
 use testbed::tool;
 
-use crate::file::{mounts, ports, project, services, texts, yaml};
+use crate::file::{Mount, mounts, ports, project, services, texts, yaml};
 
 /// The specification's schema comes with docker-compose, which holds the file against it.
 #[track_caller]
 fn assert_valid(arguments: &[&str], file: &std::path::Path, is_valid: bool) {
     let mut command = Command::new(tool::find("docker-compose").unwrap());
     command.args(arguments).arg("--file").arg(file).args(["config", "--quiet"]);
-    for variable in ["SCM_BACKUP_CONFIG", "SCM_BACKUP_SSH", "SCM_BACKUP_ALERTMANAGER", "SCM_BACKUP_TEMPLATES"]
-    {
+    for variable in ["SCM_BACKUP_CONFIG", "SCM_BACKUP_SSH", "SCM_BACKUP_ALERTMANAGER"] {
         command.env_remove(variable);
     }
     let output = command.output().unwrap();
@@ -81,7 +80,7 @@ fn every_image_is_of_one_version() {
 #[test]
 fn what_goes_on_is_looked_after() {
     for (name, service) in services() {
-        let ends = name == "keys";
+        let ends = ["keys", "alertmanager-config"].contains(&&*name);
         assert_eq!(service["restart"] == "unless-stopped", !ends, "{name}");
         assert_eq!(service["healthcheck"]["test"].is_array(), !ends, "{name}: no health check");
     }
@@ -98,7 +97,7 @@ fn only_the_demo_has_nodes_keys_and_the_mail_catcher() {
         })
         .map(|(name, _)| name)
         .collect();
-    assert_eq!(always, ["alertmanager", "exporter", "grafana", "prometheus"]);
+    assert_eq!(always, ["alertmanager", "alertmanager-config", "exporter", "grafana", "prometheus"]);
 }
 
 #[test]
@@ -155,9 +154,44 @@ fn services_find_each_other() {
 
     assert_eq!(prometheus["scrape_configs"][1]["static_configs"][0]["targets"], *alertmanagers);
 
-    let mails = yaml("deploy/compose/alertmanager.yml");
-    assert_eq!(mails["global"]["smtp_smarthost"].as_str().unwrap().split(':').next(), Some("mail"));
+    let mails = texts(&services["alertmanager-config"]["command"]);
+    let server = mails.iter().find_map(|flag| flag.strip_prefix("--smtp.smarthost=")).unwrap();
+    assert_eq!(server.split(':').next(), Some("mail"));
     assert!(services.contains_key("mail"));
+
+    let grafana = ports(&services["grafana"])[0].0;
+    assert!(mails.contains(&&*format!("http://localhost:{grafana}")), "{mails:?}");
+}
+
+/// And it starts with them once they are whole.
+#[test]
+fn alertmanager_has_what_is_made_for_it() {
+    let services = services();
+    let (maker, reader) = (&services["alertmanager-config"], &services["alertmanager"]);
+    let made = mounts(maker).into_iter().find(Mount::is_volume).unwrap();
+    assert_eq!(made.target, texts(&maker["command"])[0]);
+    let read = mounts(reader).into_iter().find(|mount| mount.source == made.source).unwrap();
+    assert!(!made.read_only && read.read_only, "{made:?}, {read:?}");
+    let here = format!("{}/", read.target);
+    assert!(texts(&reader["command"]).contains(&&*format!("--config.file={here}alertmanager.yml")));
+    assert!(texts(&maker["command"]).contains(&&*format!("--mail.templates-file={here}scm-backup.tmpl")));
+    assert_eq!(reader["depends_on"]["alertmanager-config"]["condition"], "service_completed_successfully");
+}
+
+/// The hubs that mails are about are those that are monitored.
+#[test]
+fn mails_are_configured_by_the_exporters_own_file() {
+    let services = services();
+    let config = |service: &str| {
+        let all = mounts(&services[service]);
+        all.into_iter().find(|mount| mount.target.ends_with("/config.ini")).unwrap()
+    };
+    let (exporter, mails) = (config("exporter"), config("alertmanager-config"));
+    assert_eq!((exporter.source, &exporter.target), (mails.source, &mails.target));
+    for service in ["exporter", "alertmanager-config"] {
+        let flag = format!("--config.file={}", exporter.target);
+        assert!(texts(&services[service]["command"]).contains(&&*flag), "{service}");
+    }
 }
 
 #[test]

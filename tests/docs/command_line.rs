@@ -113,8 +113,11 @@ fn make_targets_on_the_pages_exist() {
     let lines = blocks.iter().flat_map(|block| block.lines()).chain(all_code_words());
     let targets: BTreeSet<_> = lines.filter_map(|line| line.strip_prefix("make ")).collect();
     assert!(targets.contains("demo") && targets.contains("test"));
-    for target in targets {
+    for line in targets {
+        let (target, variable) = line.split_once(' ').unwrap_or((line, ""));
         assert!(makefile.contains(&format!("\n{target}:")), "there is no make {target}");
+        let name = variable.split('=').next().unwrap();
+        assert!(name.is_empty() || makefile.contains(&format!("$({name})")), "make {target} takes no {name}");
     }
 }
 
@@ -185,4 +188,19 @@ fn table_of_endpoints_is_what_the_server_knows() {
     assert_eq!(below.map(|(start, _)| start), [address::HUBS, address::PLOTS]);
     let below = below.map(|(_, example)| example);
     assert_same(&documented, &known.chain(["/metrics"]).chain(below).collect());
+}
+
+/// A word that is defined nowhere: what stands in [HUB] is a node, and is known by its name.
+#[test]
+fn neither_help_nor_documents_speak_of_tags() {
+    let mut command = built();
+    let mut texts: Vec<_> = PAGES.iter().map(|page| (page.path.to_owned(), page.text.to_owned())).collect();
+    for one in command.get_subcommands_mut() {
+        texts.push((one.get_name().to_owned(), one.render_long_help().to_string()));
+    }
+    assert!(texts.len() > PAGES.len() + 5);
+    for (name, text) in texts {
+        let word = text.split(|c: char| !c.is_alphanumeric()).find(|word| ["tag", "tags"].contains(word));
+        assert_eq!(word, None, "{name}:\n{text}");
+    }
 }

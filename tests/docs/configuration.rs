@@ -1,7 +1,8 @@
 //! The table of keys and the examples against what is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::process::Command;
 
 use scm_backup_exporter::config::{self, Faults, Loaded};
 
@@ -20,17 +21,29 @@ fn with(kind: &str, line: &str) -> String {
 }
 
 #[test]
-fn table_of_keys_is_what_is_read_and_where() {
-    let rows = table(CONFIGURATION.section("Keys"), "key");
-    let documented: BTreeMap<_, BTreeSet<_>> = rows
-        .iter()
-        .map(|row| (code_words(&row[0])[0].to_owned(), row[1].split(", ").map(str::to_owned).collect()))
+fn table_of_keys_is_what_the_program_knows() {
+    let documented: BTreeSet<_> = table(CONFIGURATION.section("Keys"), "key").into_iter().collect();
+    let real: BTreeSet<_> = config::known_keys()
+        .map(|key| {
+            let name = format!("`{}`", key.name);
+            vec![name, key.sections, key.meaning, key.default.to_owned(), key.example.to_owned()]
+        })
         .collect();
-    assert_eq!(documented.len(), rows.len(), "a key has two rows");
-    let real: BTreeMap<_, BTreeSet<_>> = config::known_keys()
-        .map(|(name, places)| (name.to_owned(), places.into_iter().map(str::to_owned).collect()))
-        .collect();
-    assert_same(&documented.into_iter().collect(), &real.into_iter().collect());
+    assert_same(&documented, &real);
+}
+
+#[test]
+fn help_of_check_explains_every_key() {
+    let help =
+        Command::new(env!("CARGO_BIN_EXE_scm-backup-exporter")).args(["check", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    // Its lines are as long as the terminal is wide.
+    let words = |text: &str| text.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ");
+    let help = words(&help);
+    for key in config::known_keys() {
+        let told = format!("{} (in {}) {}", key.name, key.sections, key.meaning);
+        assert!(help.contains(&words(&told)), "{told}: {help}");
+    }
 }
 
 #[test]
@@ -83,7 +96,7 @@ fn example_configuration_loads_without_a_warning_and_names_every_key() {
         .filter_map(|line| line.trim_start_matches(['#', ';', ' ']).split_once(" = "))
         .map(|(key, _)| key)
         .collect();
-    for (key, _) in config::known_keys() {
+    for config::KeyDoc { name: key, .. } in config::known_keys() {
         let is_obsolete = matches!(key, "dbpath" | "jspath");
         assert_eq!(set.contains(key), !is_obsolete, "{key}");
     }

@@ -4,6 +4,8 @@
 
 mod command_line;
 mod configuration;
+mod dependencies;
+mod install;
 mod links;
 mod metrics;
 mod page;

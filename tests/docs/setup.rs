@@ -111,6 +111,23 @@ fn unit_and_pages_use_the_default_configuration_file() {
 }
 
 #[test]
+fn unit_bounds_memory_tasks_and_files_as_the_manual_says_and_holds_200_nodes() {
+    let of = |name: &str| UNIT.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap();
+    for name in ["TasksMax", "MemoryHigh", "MemoryMax", "LimitNOFILE"] {
+        let line = format!("{name}={}", of(name));
+        assert!(INSTALLATION.text.contains(&format!("`{line}`")), "{line}");
+    }
+    let ssh_processes = 2 * 200;
+    // The runtime starts at most 512 threads beside the first.
+    assert!(of("TasksMax").parse::<u64>().unwrap() >= ssh_processes + 513);
+    // Megabytes of ssh, as measured, leave a third to the exporter.
+    let megabytes: f64 = of("MemoryHigh").strip_suffix('M').unwrap().parse().unwrap();
+    assert!(ssh_processes as f64 * 2.3 < megabytes * 2.0 / 3.0);
+    assert_eq!(of("MemoryMax"), "2G");
+    assert_eq!(of("OOMPolicy"), "continue");
+}
+
+#[test]
 fn user_of_the_unit_is_the_one_that_is_made() {
     let made = "useradd --system --create-home --home-dir /var/lib/scm-backup-exporter --shell /bin/sh scm-backup-exporter";
     assert!(

@@ -25,7 +25,7 @@ fn row_of(concern: &Concern) -> &'static str {
         Concern::Contradicted { .. } => "the newest tarball has another size than its sidecar gives *",
         Concern::Garbled => "the newest tarball has a sidecar that cannot be understood *",
         Concern::Shrunk { .. } => {
-            "the newest tarball is smaller than `min_size_ratio` times the one before it *"
+            "the newest tarball is smaller than `min_size_ratio` times the largest of the three before it *"
         }
         Concern::TooFew { .. } => "it has fewer tarballs than `min_tarballs`",
         Concern::TooMany { .. } => "it has more tarballs than `max_tarballs`",
@@ -36,6 +36,9 @@ fn row_of(concern: &Concern) -> &'static str {
 fn row_of_note(note: &Note) -> &'static str {
     match note {
         Note::NoTarballs => "it has no tarball, and no repo is expected",
+        Note::Inflated { .. } => {
+            "it has more repos, or longer names, than the [limits](configuration.md#limits-of-the-exporter) allow"
+        }
         Note::StaleLock { .. } => {
             "`LOCKED` has existed for longer than a transfer may take (see above): a transfer hangs, or was interrupted"
         }
@@ -89,6 +92,7 @@ fn table_of_concerns_gives_their_statuses() {
 fn table_of_notes_gives_their_statuses() {
     let real = [
         Note::NoTarballs,
+        Note::Inflated { surplus: 1 },
         Note::StaleLock { age: AGE },
         Note::FutureLock { by: AGE },
         Note::Incomplete { unreadable: 1 },

@@ -42,6 +42,7 @@ const CONTRACT: &[(&str, &[&str])] = &[
     ("scm_backup_config_last_reload_success_timestamp_seconds", &[]),
     ("scm_backup_exporter_build_info", &["version"]),
     ("scm_backup_ssh_sessions", &[]),
+    ("scm_backup_web_logins_refused_total", &[]),
     ("process_cpu_seconds_total", &[]),
     ("process_open_fds", &[]),
     ("process_max_fds", &[]),

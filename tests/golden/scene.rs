@@ -8,7 +8,7 @@ use scm_backup_exporter::config;
 use scm_backup_exporter::inventory::Inventory;
 use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::metrics::{Exporter, Format, ProcessUsage, Reload, Snapshot, encode};
-use scm_backup_exporter::probe::failure::{Failure, Reason};
+use scm_backup_exporter::probe::failure::{Cause, Denied, Words};
 use scm_backup_exporter::probe::ssh::Phases;
 use scm_backup_exporter::probe::{Attempt, Sighting};
 use scm_backup_exporter::report::{Builder, Report};
@@ -44,11 +44,11 @@ pub fn snapshot() -> Snapshot {
         // Not asked yet.
         sighting(&inventory, "C2", "NEW", None, None),
         // A part of it cannot be read.
-        sighting(&inventory, "C2", "PKU", Some(hour_ago), Some(Some(Reason::Permission))),
+        sighting(&inventory, "C2", "PKU", Some(hour_ago), Some(Some(unreadable()))),
         // Never seen.
-        sighting(&inventory, "C2", "z9.example.org", None, Some(Some(Reason::Resolve))),
+        sighting(&inventory, "C2", "z9.example.org", None, Some(Some(Cause::Resolve(words())))),
         // Seen half a day ago.
-        sighting(&inventory, "ZZ", "SDU", Some(half_a_day_ago), Some(Some(Reason::Auth))),
+        sighting(&inventory, "ZZ", "SDU", Some(half_a_day_ago), Some(Some(denied()))),
     ];
     let targets: Vec<_> = inventory.targets().collect();
     assert_eq!(sightings.iter().map(|sighting| &sighting.target).collect::<Vec<_>>(), targets);
@@ -67,8 +67,9 @@ fn exporter() -> Exporter {
         resident_bytes: 9_876_543,
         start_seconds: 1_352_736_000.25,
     };
-    let reload = Reload { successful: false, last_success: now() - SignedDuration::from_hours(24) };
-    Exporter { version: "1.2.3", reload, ssh_sessions: 2, process: Some(process) }
+    let last_success = now() - SignedDuration::from_hours(24);
+    let reload = Reload { failed_since: Some(now()), last_success };
+    Exporter { version: "1.2.3", reload, ssh_sessions: 2, logins_refused: Some(3), process: Some(process) }
 }
 
 /// What is known of a target whose report, if there is one, was `taken` then; `last` says whether a probe ended, and
@@ -78,7 +79,7 @@ fn sighting(
     hub: &str,
     node: &str,
     taken: Option<Timestamp>,
-    last: Option<Option<Reason>>,
+    last: Option<Option<Cause>>,
 ) -> Sighting {
     let target = inventory.target(hub, node).unwrap_or_else(|| panic!("no {hub} {node}")).clone();
     let report = taken.map(|taken| {
@@ -91,9 +92,27 @@ fn sighting(
             connect: Duration::from_micros(1500),
             list: report.is_some().then_some(Duration::from_millis(250)),
         },
-        failure: failure.map(|reason| Failure::new(reason, "as the scene wants it")),
+        failure,
     });
     Sighting { target, report, last }
+}
+
+fn words() -> Words {
+    Words::new("as the scene wants it")
+}
+
+fn unreadable() -> Cause {
+    Cause::Unreadable { count: 1, root: "/data".into() }
+}
+
+fn denied() -> Cause {
+    Cause::Denied(Denied {
+        words: words(),
+        login: String::new(),
+        kerberos: false,
+        at_jump_host: false,
+        key: None,
+    })
 }
 
 /// The report of a reply that comes in pieces, as a network may cut it.

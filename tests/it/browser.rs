@@ -95,7 +95,7 @@ impl Empty {
         let (listener, site) = runtime.block_on(async {
             let loaded = Loaded { inventory: Inventory::default(), warnings: Vec::new() };
             let exporter = exporter::Exporter::new(Vec::new(), loaded, RuntimeDir::create().unwrap(), 1);
-            let site = Site::new(Arc::new(exporter), "/metrics".to_owned(), 10);
+            let site = Site::new(Arc::new(exporter.unwrap()), "/metrics".to_owned(), 10).unwrap();
             (http::bind("127.0.0.1:0").await.unwrap(), Arc::new(site))
         });
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());

@@ -78,12 +78,174 @@ fn node_that_cannot_be_looked_at_is_status_3_with_what_to_do() {
 }
 
 #[test]
-fn name_that_is_not_configured_is_a_wrong_command_line() {
+fn name_that_is_not_configured_is_a_wrong_command_line_and_what_was_meant_is_named() {
     let mut world = World::new();
+    let config = world.hub("ZZ", "srv1").hub("WW", "srv2").write("ZZ = SDU C\nWW = C", "");
+    for (args, status, expected) in [
+        (&["probe", "B"][..], 64, "no hub \"B\" is configured; there are WW, ZZ"),
+        (&["probe", "zz"], 64, "no hub \"zz\" is configured; did you mean `ZZ`? (there are WW, ZZ)"),
+        (&["probe", "SDU"], 64, "\"SDU\" is a node; put its hub before it: `probe ZZ SDU`"),
+        (&["probe", "C"], 64, "\"C\" is a node; put its hub before it: `probe WW C` or `probe ZZ C`"),
+        (
+            &["probe", "ZZ", "sdu"],
+            64,
+            "hub \"ZZ\" has no node \"sdu\"; did you mean `SDU`? (there are C, SDU)",
+        ),
+        (&["probe", "WW", "SDU"], 64, "hub \"WW\" has no node \"SDU\"; there is only C"),
+        (
+            &["authorized-key", "sdu"],
+            1,
+            "no node \"sdu\" is configured; did you mean `SDU`? (there are C, SDU)",
+        ),
+        (&["authorized-key", "ZZ"], 1, "\"ZZ\" is a hub; name one of its nodes: C, SDU"),
+    ] {
+        let output = by_hand(&config, args);
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {expected}\n"), "{args:?}");
+        assert_eq!(output.status.code(), Some(status), "{args:?}");
+    }
+}
+
+#[test]
+fn level_that_would_silence_the_log_is_a_wrong_command_line() {
+    let world = World::new();
+    let config = world.write("A = N1", "");
+    for level in ["loud", "", "warn,loud"] {
+        let output = by_hand(&config, &["check", "--log.level", level]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{level:?}: {text}");
+        assert!(text.contains("error, warn, info, debug, trace"), "{level:?}: {text}");
+    }
+}
+
+/// Filters may name modules, and `warning` is what other programs call `warn`.
+#[test]
+fn what_is_logged_is_what_was_asked_for() {
+    let mut world = World::new();
+    let nobody = testbed::broken::Refusing::start().unwrap();
+    world.know("N1", &nobody);
     let config = world.hub("A", "srv1").write("A = N1", "");
-    let output = by_hand(&config, &["probe", "B"]);
-    assert_eq!(output.status.code(), Some(64));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: no hub \"B\" is configured; there are A\n");
+    let logs = |level: &str| {
+        let output = by_hand(&config, &["probe", "--log.level", level]);
+        assert_eq!(output.status.code(), Some(3), "{level}");
+        String::from_utf8(output.stderr).unwrap().contains("probe failed")
+    };
+    for level in ["warn", "warning", "WARNING", "error,scm_backup_exporter::probe=warning"] {
+        assert!(logs(level), "{level}");
+    }
+    for level in ["error", "off", "hyper=trace"] {
+        assert!(!logs(level), "{level}");
+    }
+}
+
+#[test]
+fn address_without_a_colon_is_a_wrong_command_line() {
+    for (address, expected) in [
+        ("10222", "write :10222"),
+        ("localhost", "write HOST:PORT"),
+        ("[::1]", "write HOST:PORT"),
+        ("http://localhost:10222", "write HOST:PORT"),
+        ("", "write HOST:PORT"),
+    ] {
+        let output = Command::new(program()).args(["--web.listen-address", address]).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{address}: {text}");
+        assert!(text.contains(expected), "{address}: {text}");
+    }
+}
+
+/// The example is one that loads.
+#[test]
+fn missing_configuration_is_told_with_one_to_begin_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.ini");
+    for (args, status) in [(&[][..], 1), (&["check"], 1), (&["probe"], 3), (&["authorized-key", "SDU"], 1)] {
+        let output = by_hand(&config, args);
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8(told).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {told}");
+        assert!(
+            told.contains("config.ini: does not exist; make it, or name another with --config.file"),
+            "{told}"
+        );
+        let example: String =
+            told.lines().filter_map(|line| Some(line.strip_prefix("  ")?.to_owned() + "\n")).collect();
+        let written = dir.path().join("example.ini");
+        std::fs::write(&written, example).unwrap();
+        let checked = by_hand(&written, &["check"]);
+        let text = String::from_utf8(checked.stdout).unwrap();
+        assert_eq!(checked.status.code(), Some(0), "{text}");
+        assert!(text.contains("ok: 1 hub, 1 target, 0 warnings"), "{text}");
+    }
+    let faulty = dir.path().join("example.ini");
+    std::fs::write(&faulty, "[HUB]\n").unwrap();
+    let output = by_hand(&faulty, &["check"]);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "a file that is there needs no example");
+}
+
+#[test]
+fn metrics_by_hand_are_what_promtool_and_a_strict_parser_take() {
+    let mut world = World::new();
+    world.good_tree("N1", "srv1");
+    let _one = world.sshd("N1");
+    let nobody = testbed::broken::Refusing::start().unwrap();
+    world.know("N2", &nobody);
+    let config = world.hub("A", "srv1").write("A = N1 N2", "");
+    let printed = |format: &str| {
+        let output = by_hand(&config, &["probe", "--output", format]);
+        assert_eq!(output.status.code(), Some(3), "{format}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = printed("prometheus");
+    testbed::prometheus::check_metrics(&text).unwrap();
+    assert!(text.contains("\nscm_backup_tarballs{hub=\"A\",node=\"N1\",repo=\"svn/env\"} 7\n"), "{text}");
+    // node_exporter refuses a file in which a sample has a time.
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    for sample in samples {
+        assert_eq!(
+            sample.rsplit_once('}').map_or(sample, |(_, value)| value).split_whitespace().count(),
+            1,
+            "{sample}"
+        );
+    }
+    testbed::prometheus::check_openmetrics(&printed("openmetrics")).unwrap();
+}
+
+#[test]
+fn check_warns_of_files_that_ssh_will_not_find() {
+    let mut world = World::new();
+    let dir = world.dir.path().display().to_string();
+    world.sections(&format!(
+        "[node N1]\nkey_filename = /nonexistent/key\n[node N2]\nkey_filename = /nonexistent/key\nknown_hosts = {dir}"
+    ));
+    let config = world.hub("A", "srv1").write("A = N1 N2", "");
+    let output = by_hand(&config, &["check"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for words in [
+        "warning: key_filename /nonexistent/key (nodes N1, N2) is not there: correct the path\n",
+        &format!("warning: known_hosts {dir} (node N2) is a directory: name the file in it\n"),
+        "ok: 1 hub, 2 targets, 2 warnings\n",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn live_check_by_root_says_whose_keys_it_uses() {
+    let mut world = World::new();
+    let nobody = testbed::broken::Refusing::start().unwrap();
+    world.know("N1", &nobody);
+    let config = world.hub("A", "srv1").write("A = N1", "");
+    let said = |args: &[&str]| String::from_utf8(by_hand(&config, args).stdout).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let live = said(&["check", "--live"]);
+    assert_eq!(
+        live.contains("warning: running as root: this uses root's keys, known_hosts"),
+        is_root,
+        "{live}"
+    );
+    assert!(live.contains("not ok: 1 of 1 target gave no complete listing\n"), "{live}");
+    assert!(!said(&["check"]).contains("running as root"));
 }
 
 #[test]

@@ -80,6 +80,64 @@ fn servers_broken_before_the_login_fail_each_for_its_reason() {
     assert_eq!(servers[0].connections(), 3);
 }
 
+/// Whoever answers in a node's place can say what he likes before he has proved who he is, in several lines too: ssh shows
+/// them as they are.
+#[test]
+fn words_of_a_server_that_proved_nothing_choose_no_reason() {
+    const DENIED: &str = "root@127.0.0.1: Permission denied (publickey).";
+    const CHANGED: &str =
+        "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nOffending ED25519 key in /x:1";
+    let mut beside = Beside::new();
+    let faults = [
+        Fault::Disconnects(DENIED),
+        Fault::Disconnects("bye\r\nroot@127.0.0.1: Permission denied (publickey).\r\n"),
+        Fault::Disconnects("Too many authentication failures"),
+        Fault::Disconnects(CHANGED),
+        Fault::Disconnects(
+            "bye\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key verification failed.",
+        ),
+        Fault::Disconnects("bye\nssh: Could not resolve hostname x: Name or service not known"),
+        Fault::Disconnects("bye\nNo user exists for uid 1"),
+        Fault::Offers("none,\r\nroot@127.0.0.1: Permission denied (publickey)."),
+        Fault::Offers("none,\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @"),
+        Fault::Greets("root@127.0.0.1: Permission denied (publickey).\r\nHost key verification failed.\r\n"),
+    ];
+    let names: Vec<String> = (0..faults.len()).map(|number| format!("B{number}")).collect();
+    let servers: Vec<Broken> = faults.iter().map(|fault| Broken::start(*fault).unwrap()).collect();
+    for (name, server) in names.iter().zip(&servers) {
+        beside.world.know(name, server);
+        // Nor do they in the place of a jump host, whose ssh says more.
+        let behind = Refusing::start().unwrap();
+        beside.world.client.add_behind(name, &format!("J{name}"), &behind).unwrap();
+    }
+    let (direct, behind) = (names.join(" "), names.join(" J"));
+    let config = beside.world.write(&format!("A = {direct} J{behind} GOOD"), PATIENT);
+    let exporter = beside.world.serve(&config);
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_healthy(&metrics, "A", "GOOD");
+    for name in &names {
+        assert_failed(&metrics, "A", name, "connect");
+        assert_failed(&metrics, "A", &format!("J{name}"), "connect");
+    }
+    let log = exporter.log();
+    for words in ["authorized-key", "host key has changed", "from known_hosts"] {
+        assert!(!log.contains(words), "{words}: {log}");
+    }
+    assert_logged(
+        &exporter,
+        "B0",
+        "connect",
+        &["Received disconnect from 127.0.0.1", DENIED, "before any login"],
+    );
+    assert_logged(&exporter, "JB7", "connect", &["Unable to negotiate with 127.0.0.1"]);
+    // Nor is anybody left alone for them.
+    let before: Vec<usize> = servers.iter().map(Broken::connections).collect();
+    exporter.text("/metrics").unwrap();
+    for (server, before) in servers.iter().zip(before) {
+        assert!(server.connections() > before);
+    }
+}
+
 #[test]
 fn login_that_the_probe_has_no_time_for_names_the_limit_that_ended_it() {
     let mut beside = Beside::new();
@@ -170,7 +228,16 @@ fn jump_host_that_denies_the_key_is_named() {
     beside.world.client.add_behind("GW", "BAD", &behind).unwrap();
     let exporter = beside.serve("");
     let user = beside.world.client.user().to_owned();
-    assert_bad(&exporter, "auth", &[&format!("{user}@127.0.0.1: Permission denied (publickey")]);
+    assert_bad(
+        &exporter,
+        "auth",
+        &[
+            &format!("{user}@127.0.0.1: Permission denied (publickey"),
+            &format!(
+                "it is the jump host that refuses: add our public key itself to authorized_keys of {user}@"
+            ),
+        ],
+    );
     assert_eq!((gateway.connections(), behind.connections()), (1, 0));
 }
 

@@ -200,6 +200,24 @@ fn probe_gives_what_is_asked_for_and_nothing_else() {
 }
 
 #[test]
+fn reload_is_for_programs_and_not_for_pages_of_other_sites() {
+    let (_world, exporter) = no_node();
+    let own = format!("http://{}", exporter.address());
+    for (headers, status) in [
+        (&[] as &[(&str, &str)], 200),
+        (&[("Origin", &own)], 200),
+        (&[("Sec-Fetch-Site", "same-origin"), ("Origin", &own)], 200),
+        (&[("Origin", "http://evil.example")], 403),
+        (&[("Origin", "null")], 403),
+        (&[("Sec-Fetch-Site", "cross-site")], 403),
+    ] {
+        let reply = http::request("POST", &exporter.url("/-/reload"), headers).unwrap();
+        assert_eq!(reply.status, status, "{headers:?}: {:?}", reply.text());
+    }
+    assert_eq!(exporter.log().matches("configuration reloaded").count(), 3, "{}", exporter.log());
+}
+
+#[test]
 fn service_discovery_names_every_target() {
     let (_world, _nodes, exporter) = two_nodes();
     let response = exporter.get_with("/sd", &[("Host", "backup.example.org:10222")]).unwrap();

@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use testbed::broken::{Broken, Fault};
-use testbed::{Exporter, Signal, poll};
+use testbed::{Exporter, Login, Signal, poll};
 
-use crate::world::{World, program};
+use crate::world::{World, inflated, program};
 
 /// An exporter with these flags whose nodes do not matter.
 fn exporter(flags: &[&str]) -> (World, Exporter) {
@@ -152,6 +152,9 @@ fn malformed_requests_are_refused_and_harm_nobody() {
         // Whether it is read before the connection is reset depends on the moment.
         (format!("GET / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"), ""),
         (format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"), ""),
+        // Two servers on the way could each take another one.
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n".to_owned(), "400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n".to_owned(), "400"),
         // Service discovery needs to know how we were reached.
         ("GET /sd HTTP/1.0\r\n\r\n".to_owned(), "400"),
     ] {
@@ -163,6 +166,73 @@ fn malformed_requests_are_refused_and_harm_nobody() {
         }
         assert_eq!(exporter.get("/-/healthy").unwrap().status, 200);
     }
+}
+
+#[test]
+fn names_that_are_not_allowed_are_not_served() {
+    let (_world, exporter) =
+        exporter(&["--web.allowed-host", "backup.example.org", "--web.allowed-host", "[::1]:10222"]);
+    let get = |path: &str, host: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\n{host}Connection: close\r\n\r\n");
+        status(&exchange(exporter.address(), request.as_bytes())).to_owned()
+    };
+    for path in ["/", "/metrics?collect[]=exporter", "/sd", "/hub/A", "/nothing"] {
+        for host in ["Host: evil.example\r\n", "Host: 127.0.0.1:10222\r\n", "Host: [::1]\r\n", ""] {
+            assert_eq!(get(path, host), "421", "{path} {host:?}");
+        }
+        for host in
+            ["Host: backup.example.org\r\n", "Host: Backup.example.org:80\r\n", "Host: [::1]:10222\r\n"]
+        {
+            assert_ne!(get(path, host), "421", "{path} {host:?}");
+        }
+    }
+    assert_eq!(get("http://evil.example/", "Host: backup.example.org\r\n"), "421");
+    for path in ["/-/healthy", "/-/ready"] {
+        assert_eq!(get(path, "Host: 192.0.2.1\r\n"), "200", "{path}");
+    }
+}
+
+#[test]
+fn allowed_host_that_is_none_is_a_wrong_command_line() {
+    for host in ["http://backup.example.org", "backup.example.org/", "::1", "*", ""] {
+        let output = Command::new(program()).args(["--web.allowed-host", host]).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{host}: {error}");
+        assert!(error.contains("is no host"), "{host}: {error}");
+    }
+}
+
+/// An exporter that has seen a node with very many repos, so that its exposition does not fit into the buffers of a socket,
+/// and may answer one scrape at once.
+fn of_many_repos() -> (World, testbed::Sshd, Exporter) {
+    let mut world = World::new();
+    let login = Login::with_fold(&world.fold("N1")).script(&inflated("x"));
+    let node = world.sshd_with("N1", login);
+    let config =
+        world.sections("[hub A]\nsrvnode = srv1\ntimezone = UTC").write("A = N1", "min_probe_interval = 1h");
+    let exporter = Exporter::start_with(program(), &[&config], &["--web.max-requests", "1"], &[]).unwrap();
+    (world, node, exporter)
+}
+
+#[test]
+fn scrape_keeps_its_place_until_its_reply_is_sent() {
+    let (_world, _node, exporter) = of_many_repos();
+    let metrics = exporter.text("/metrics").unwrap();
+    assert!(metrics.len() > 10 << 20, "{} bytes", metrics.len());
+    let mut slow = TcpStream::connect(exporter.address()).unwrap();
+    slow.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut start = [0; 12];
+    slow.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
+    // It is encoded and on its way, but most of it waits in memory for a reader.
+    for _ in 0..3 {
+        assert_eq!(exporter.get("/metrics?collect[]=exporter").unwrap().status, 503);
+    }
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).unwrap();
+    assert!(rest.len() > 10 << 20);
+    assert_eq!(exporter.get("/metrics?collect[]=exporter").unwrap().status, 200);
 }
 
 #[test]

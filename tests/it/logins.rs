@@ -1,11 +1,13 @@
 //! Every way in that `ssh` has works as it does in a terminal: agent, certificates, Kerberos.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use testbed::sshd::Options;
 use testbed::{Agent, Authority, Client, Exporter, Realm, Sshd};
 
-use crate::world::{Beside, assert_bad, assert_healthy, by_hand, program};
+use crate::world::{Beside, PATIENT, assert_bad, assert_failed, assert_healthy, by_hand, program};
 
 /// An exporter with these variables in its environment.
 fn serve_in(config: &Path, environment: &[(String, String)]) -> Exporter {
@@ -118,4 +120,168 @@ fn key_with_a_passphrase_is_denied_at_once_since_nobody_can_be_asked() {
     other.set_passphrase("secret").unwrap();
     let exporter = beside.serve(&format!("key_filename = {}", other.key().display()));
     assert_bad(&exporter, "auth", &["passphrase"]);
+}
+
+/// The line of the log that says why node `BAD` fails.
+#[track_caller]
+fn failure_of_bad(exporter: &Exporter) -> String {
+    let log = exporter.log();
+    let of_bad = |line: &&str| line.contains("probe failed: ") && line.contains("node=\"BAD\"");
+    log.lines().find(of_bad).unwrap_or_else(|| panic!("{log}")).to_owned()
+}
+
+#[test]
+fn key_file_that_is_of_no_use_is_told_instead_of_a_line_for_the_node() {
+    let mut beside = Beside::new();
+    // Another key than that of the ssh configuration is wanted.
+    let other = Client::new().unwrap();
+    let options = Options::new(&beside.world.client, beside.login()).authorized_keys(other.public_key());
+    let _node = node(&mut beside, options, &[]);
+    let (key, dir) = (other.key(), beside.world.dir.path());
+    let (open, none) = (dir.join("open"), dir.join("none"));
+    fs::copy(&key, &open).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o644)).unwrap();
+    let garbage = dir.join("garbage");
+    fs::write(&garbage, "PuTTY-User-Key-File-2: ssh-ed25519\n").unwrap();
+    fs::set_permissions(&garbage, Permissions::from_mode(0o600)).unwrap();
+    let directory = dir.to_owned();
+    let public = key.with_extension("pub");
+    for (file, said) in [
+        (&open, format!("(mode 0644): chmod 600 {}", open.display())),
+        (
+            &public,
+            format!(
+                "is a public key: set `key_filename` in [node BAD] to the private key, {}",
+                key.display()
+            ),
+        ),
+        (&directory, format!("our key {} is no file", directory.display())),
+        (&none, format!("our key {} is not there: correct `key_filename`", none.display())),
+        (&garbage, "holds no private key".to_owned()),
+    ] {
+        let config = beside.world.dir.path().join("config.ini");
+        let text = fs::read_to_string(beside.write("")).unwrap();
+        let text = text.replace("[node BAD]\n", "");
+        fs::write(&config, format!("{text}[node BAD]\nkey_filename = {}\n", file.display())).unwrap();
+        let exporter = beside.world.serve(&config);
+        assert_bad(&exporter, "auth", &["Permission denied (publickey", &said]);
+        let line = failure_of_bad(&exporter);
+        assert!(!line.contains("authorized"), "{line}");
+        // The log said it at the start, but of a key whose other half an agent may hold.
+        let warning = format!("key_filename {} (node BAD)", file.display());
+        assert_eq!(exporter.log().contains(&warning), *file != public, "{}", exporter.log());
+    }
+}
+
+#[test]
+fn next_thing_to_do_is_logged_when_the_first_is_done() {
+    let mut beside = Beside::new();
+    let options = Options::new(&beside.world.client, beside.login()).authorized_keys("");
+    let _node = node(&mut beside, options, &[]);
+    let key = beside.world.dir.path().join("key");
+    fs::copy(beside.world.client.key(), &key).unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    let exporter = beside.serve(&format!("key_filename = {}", key.display()));
+    assert_bad(&exporter, "auth", &["(mode 0640): chmod 600"]);
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    assert_bad(&exporter, "auth", &["authorized-key BAD"]);
+    // Nothing new is no news.
+    let before = exporter.log().matches("probe failed").count();
+    exporter.text("/metrics").unwrap();
+    assert_eq!(exporter.log().matches("probe failed").count(), before);
+}
+
+#[test]
+fn known_hosts_that_cannot_be_read_are_a_fault_of_ours() {
+    let mut beside = Beside::new();
+    let options = Options::new(&beside.world.client, beside.login());
+    let node = node(&mut beside, options, &[]);
+    let directory = beside.world.dir.path().display().to_string();
+    let exporter = beside.serve(&format!("known_hosts = {directory}"));
+    assert_bad(
+        &exporter,
+        "internal",
+        &[&format!("cannot read {directory}"), "correct `known_hosts` in [node BAD]"],
+    );
+    assert!(!failure_of_bad(&exporter).contains("logging in once"));
+    assert_eq!(node.logins(), 0);
+}
+
+#[test]
+fn known_hosts_that_are_not_there_are_named_before_a_key_is_added() {
+    let mut beside = Beside::new();
+    let options = Options::new(&beside.world.client, beside.login());
+    let _node = node(&mut beside, options, &[]);
+    let exporter = beside.serve("known_hosts = /nonexistent/known_hosts");
+    let words = "/nonexistent/known_hosts is not there: correct `known_hosts` in [node BAD]";
+    assert_bad(&exporter, "host_key", &[words, "StrictHostKeyChecking=ask"]);
+}
+
+#[test]
+fn wrong_user_is_named_as_what_may_be_wrong() {
+    let mut beside = Beside::new();
+    let options = Options::new(&beside.world.client, beside.login());
+    let _node = node(&mut beside, options, &[]);
+    let exporter = beside.serve("user = bakcup");
+    assert_bad(
+        &exporter,
+        "auth",
+        &["bakcup@127.0.0.1: Permission denied", "check that bakcup, the `user` of node BAD"],
+    );
+    assert_eq!(failure_of_bad(&exporter).matches("authorized-key BAD").count(), 1);
+}
+
+/// A node whose key is held to the listing of hub A at `srv1`.
+fn held_to_the_listing(beside: &mut Beside, change: impl Fn(String) -> String) -> Sshd {
+    let public_key = beside.world.client.key().with_extension("pub");
+    let config = beside.world.write("A = BAD GOOD", PATIENT);
+    let line = by_hand(&config, &["authorized-key", "BAD", "--public-key", &public_key.to_string_lossy()]);
+    let line = change(String::from_utf8(line.stdout).unwrap());
+    let options = Options::new(&beside.world.client, beside.login().plain()).authorized_keys(line.trim_end());
+    node(beside, options, &[])
+}
+
+#[test]
+fn misspelt_root_behind_a_forced_key_shows_the_values_to_look_at() {
+    let mut beside = Beside::new();
+    let _node = held_to_the_listing(&mut beside, |line| line);
+    let config = beside.write("");
+    let text = fs::read_to_string(&config).unwrap();
+    for (misspelt, said) in [
+        (text.replace("srvnode = srv1", "srvnode = svr1"), "`srvnode` in [hub A], which is svr1"),
+        (
+            text.replace("[node BAD]\n", "[node BAD]\nscm_fold = $SMC_FOLD\n"),
+            "`scm_fold` in [node BAD], which is $SMC_FOLD",
+        ),
+    ] {
+        fs::write(&config, misspelt).unwrap();
+        let exporter = beside.world.serve(&config);
+        assert_failed(&exporter.text("/metrics").unwrap(), "A", "BAD", "auth");
+        let line = failure_of_bad(&exporter);
+        assert!(line.contains("does not allow this root") && line.contains(said), "{line}");
+        assert_eq!(line.matches("authorized-key").count(), 1, "{line}");
+        assert!(line.contains("authorized-key BAD"), "{line}");
+        // The same at the terminal and on the page.
+        let live = by_hand(&config, &["check", "--live"]);
+        let live = String::from_utf8(live.stdout).unwrap();
+        let page = exporter.text("/hub/A").unwrap();
+        for text in [live, page] {
+            assert!(text.contains(said) && text.contains("authorized-key BAD"), "{text}");
+            assert!(!text.contains("authorized-key NODE"), "{text}");
+        }
+    }
+    fs::write(&config, text).unwrap();
+    assert_healthy(&beside.world.serve(&config).text("/metrics").unwrap(), "A", "BAD");
+}
+
+#[test]
+fn line_of_another_release_is_to_be_made_anew_and_nothing_else() {
+    let mut beside = Beside::new();
+    let _node =
+        held_to_the_listing(&mut beside, |line| line.replace("scm-backup-listing 1", "scm-backup-listing 0"));
+    let exporter = beside.serve("");
+    assert_bad(&exporter, "protocol", &["of another release", "scm-backup-exporter authorized-key BAD"]);
+    let line = failure_of_bad(&exporter);
+    assert_eq!(line.matches("authorized-key").count(), 1, "{line}");
+    assert!(!line.contains("profile"), "{line}");
 }

@@ -107,7 +107,7 @@ fn trouble_is_mailed_once_to_whom_it_concerns_and_so_is_its_end() {
     for part in [
         "On node N1: 1 ok, 1 alarm\nof <hub> A\n",
         &row,
-        "  newest: 23.84 MiB (before: ",
+        "  newest: 23.84 MiB (before: up to ",
         "\n  look:  scm-backup-exporter probe A N1\n",
         "\nReport:    http://report.example.org/A/\n",
     ] {

@@ -4,14 +4,15 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
+use testbed::login::quote;
 use testbed::prometheus::{check_metrics, check_openmetrics};
 use testbed::sshd::Options;
 use testbed::{Dropbear, Login, Shell, Userland};
 
-use crate::world::{PATIENT, World, ZONE, assert_healthy, by_hand, sample, value};
+use crate::world::{PATIENT, World, ZONE, assert_healthy, by_hand, program, sample, value};
 
 /// Asserts that node `N1` of hub A is well and was listed in this way.
 #[track_caller]
@@ -109,7 +110,7 @@ fn root_that_is_a_symbolic_link_with_odd_characters_is_walked() {
 
 #[test]
 fn odd_names_end_as_labels_that_every_parser_takes() {
-    let names: [(&[u8], &str); 8] = [
+    let names: [(&[u8], &str); 11] = [
         (b"with space", "with space"),
         (b"it's", "it's"),
         (b"say \"hi\"", r#"say \"hi\""#),
@@ -117,6 +118,9 @@ fn odd_names_end_as_labels_that_every_parser_takes() {
         (b"back\\slash", r"back\\x5cslash"),
         ("größe".as_bytes(), "größe"),
         (b"latin\xe9", r"latin\\xe9"),
+        ("zero\u{200b}width".as_bytes(), r"zero\\xe2\\x80\\x8bwidth"),
+        ("\u{feff}mark".as_bytes(), r"\\xef\\xbb\\xbfmark"),
+        ("tag\u{e0041}".as_bytes(), r"tag\\xf3\\xa0\\x81\\x81"),
         (b"$(reboot) `x` {a=\"b\"} 1 # \x1b[31m", r#"$(reboot) `x` {a=\"b\"} 1 # \\x1b[31m"#),
     ];
     let mut world = World::new();
@@ -156,8 +160,13 @@ fn odd_names_end_as_labels_that_every_parser_takes() {
     let openmetrics = exporter.get_with("/metrics", &accept).unwrap();
     assert!(openmetrics.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     check_openmetrics(&openmetrics.text().unwrap()).unwrap();
-    // No terminal is painted by a name.
-    assert!(!exporter.log().contains('\x1b'));
+    // No terminal is painted by a name, and no page, table or log shows two names alike.
+    let pages = ["/", "/hub/O", "/hub/O?debug=1"].map(|path| exporter.text(path).unwrap());
+    let tables = String::from_utf8(by_hand(&config, &["probe", "O"]).stdout).unwrap();
+    let json = String::from_utf8(by_hand(&config, &["probe", "O", "--output", "json"]).stdout).unwrap();
+    for shown in pages.into_iter().chain([text, tables, json, exporter.log()]) {
+        assert!(!shown.contains(['\x1b', '\u{200b}', '\u{feff}', '\u{e0041}']), "{shown}");
+    }
 }
 
 #[test]
@@ -209,6 +218,31 @@ fn key_with_the_printed_line_allows_the_probe_and_nothing_else() {
     let forward = forward.args(["-W", "127.0.0.1:1", "N1"]).stdin(Stdio::null()).output().unwrap();
     assert!(String::from_utf8_lossy(&forward.stderr).contains("administratively prohibited"), "{forward:?}");
     assert!(!trap.exists());
+}
+
+#[test]
+fn on_a_terminal_the_line_comes_with_the_command_that_sends_it_whole() {
+    let mut world = World::new();
+    let node = world.sshd("N1");
+    let config = world.hub("A", "srv1").write("A = N1", PATIENT);
+    let public_key = world.client.key().with_extension("pub");
+    let words = ["--config.file", config.to_str().unwrap(), "authorized-key", "N1", "--public-key"];
+    let words = [&[program().to_str().unwrap()], &words[..], &[public_key.to_str().unwrap()]].concat();
+    let typed = words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
+    let shown =
+        Command::new("script").args(["-qec", &typed, "/dev/null"]).stdin(Stdio::null()).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap().replace('\r', "");
+    assert!(shown.contains("Do not paste it: it has ") && shown.contains("Remove an older line"), "{shown}");
+
+    // What it says to type does it.
+    let command = shown.lines().find(|line| line.contains(" | ssh ")).unwrap();
+    let sent = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).output().unwrap();
+    assert!(sent.status.success(), "{command}: {sent:?}");
+    let line = by_hand(&config, &words[3..]);
+    assert!(line.stdout.len() > 4096);
+    // Where it is no terminal, nothing but the line is said.
+    assert_eq!(String::from_utf8(line.stderr).unwrap(), "");
+    assert_eq!(fs::read(node.home().join(".ssh/authorized_keys")).unwrap(), line.stdout);
 }
 
 #[test]

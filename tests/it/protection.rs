@@ -1,12 +1,15 @@
 //! TLS and users, as the web configuration file asks for them.
 
 use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use testbed::{Exporter, tool};
+use base64::Engine as _;
+use testbed::{Exporter, Signal, poll, tool};
 
-use crate::world::{World, program};
+use crate::world::{World, program, value};
 
 /// Users `alice` with the password `open sesame`; what `htpasswd -nBC 4` prints.
 const USERS: &str = "basic_auth_users:\n  alice: HASH\n";
@@ -77,6 +80,65 @@ fn users_with_the_right_password_come_in() {
         assert_eq!(exporter.get_with("/metrics", &[right]).unwrap().status, 200);
         assert_eq!(exporter.get_with("/metrics", &[wrong]).unwrap().status, 401);
     }
+}
+
+/// A header of basic authentication.
+fn basic(plain: &str) -> String {
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(plain))
+}
+
+#[test]
+fn refused_logins_are_counted_and_logged_once_without_what_was_typed() {
+    let (world, config) = world(USERS);
+    let exporter = serve(&world, &config);
+    for n in 0..20 {
+        let wrong = basic(&format!("hunter{n}:pass{n}word"));
+        let refused = exporter.get_with("/metrics", &[("Authorization", &wrong)]).unwrap();
+        assert_eq!((refused.status, &*refused.text().unwrap()), (401, "authentication required\n"));
+    }
+    assert_eq!(exporter.get("/metrics").unwrap().status, 401, "no login at all, which is no failure");
+    let right = basic("alice:open sesame");
+    let metrics = exporter.get_with("/metrics?collect[]=exporter", &[("Authorization", &right)]).unwrap();
+    let metrics = metrics.text().unwrap();
+    assert_eq!(value(&metrics, "scm_backup_web_logins_refused_total"), 20.0);
+    let log = exporter.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("login refused")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("peer=127.0.0.1"), "{log}");
+    assert!(!log.contains("hunter") && !log.contains("word0"), "{log}");
+}
+
+/// Hashing with this cost takes longer than anybody waits.
+const ENDLESS: &str =
+    "basic_auth_users:\n  alice: $2b$31$KIXIDDDDDDDDDDDDDDDDDuO8bT4ZqL1XhzG3h1fZ3m7m8aVvW7a2a\n";
+
+#[test]
+fn logins_beyond_those_that_may_wait_are_refused_at_once_and_stopping_waits_for_none() {
+    let (world, config) = world(ENDLESS);
+    let mut exporter = serve(&world, &config);
+    let wrong = basic("alice:x");
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: {wrong}\r\n\r\n");
+    // Two are being checked, or wait for that.
+    let waiting: Vec<TcpStream> = (0..2)
+        .map(|_| {
+            let mut stream = TcpStream::connect(exporter.address()).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    poll::until("two wait", || {
+        Ok((exporter.get_with("/", &[("Authorization", &wrong)])?.status == 429).then_some(()))
+    })
+    .unwrap();
+    for user in ["alice", "bob"] {
+        let surplus = exporter.get_with("/", &[("Authorization", &basic(&format!("{user}:x")))]).unwrap();
+        assert_eq!((surplus.status, surplus.header("retry-after")), (429, Some("1")), "{user}");
+    }
+    let long = basic(&format!("alice:{}", "x".repeat(73)));
+    assert_eq!(exporter.get_with("/", &[("Authorization", &long)]).unwrap().status, 401);
+    assert_eq!(exporter.get("/").unwrap().status, 401);
+    exporter.signal(Signal::TERM);
+    assert!(exporter.wait().unwrap().success());
+    drop(waiting);
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::net::{Shutdown, TcpStream};
 
 use testbed::{Exporter, Sshd, http, poll};
 
-use crate::world::{AS_ASKED, Beside, Gate, World, assert_bad, assert_healthy, program, sample, value};
+use crate::world::{
+    AS_ASKED, Beside, Gate, PATIENT, World, assert_bad, assert_healthy, inflated, program, sample, value,
+};
 
 #[test]
 fn scrape_shows_what_the_nodes_hold() {
@@ -117,6 +119,33 @@ fn client_that_goes_away_leaves_the_probe_to_the_next_one() {
     assert_healthy(&metrics, "A", "BAD");
     assert_healthy(&metrics, "A", "GOOD");
     assert_eq!(slow.sessions(), 1);
+}
+
+#[test]
+fn node_that_invents_repos_with_long_names_inflates_neither_metrics_nor_pages() {
+    let mut beside = Beside::new();
+    // Bytes that are not UTF-8 take five each in the exposition.
+    let login = beside.login().script(&inflated("\\xff"));
+    let _bad = beside.world.sshd_with("BAD", login);
+    beside.world.sections("[hub B]\nsrvnode = srv1\ntimezone = UTC\n[node BAD]");
+    let config = beside.world.write("A = GOOD\nB = BAD", PATIENT);
+    let exporter = beside.world.serve(&config);
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_healthy(&metrics, "A", "GOOD");
+    let of_bad = |name: &str| value(&metrics, &format!("{name}{{hub=\"B\",node=\"BAD\"}}"));
+    assert_eq!(of_bad("scm_backup_probe_success"), 1.0, "{}", exporter.log());
+    assert_eq!(of_bad("scm_backup_listing_records"), 10_000.0);
+    let kept = metrics.lines().filter(|line| line.starts_with("scm_backup_tarballs{hub=\"B\"")).count();
+    assert!(kept > 500, "{kept}");
+    assert_eq!(of_bad("scm_backup_listing_rejects"), 10_000.0 - kept as f64);
+    let mebibytes = |text: &str| text.len() >> 20;
+    assert!(mebibytes(&metrics) < 24, "{} MiB", mebibytes(&metrics));
+    for path in ["/", "/hub/B"] {
+        let page = exporter.text(path).unwrap();
+        assert!(page.contains("more repos, or longer names, than are told apart: "), "{path}");
+        assert!(mebibytes(&page) < 8, "{path}: {} MiB", mebibytes(&page));
+    }
+    assert!(exporter.log().contains("more repos, or longer names"), "{}", exporter.log());
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn unreadable_directory_leaves_a_report_that_claims_nothing_of_what_was_not_seen
         &exporter,
         "permission",
         &[
-            "1 directories or files below",
+            "1 directory or file below",
             "cannot be read, so the listing is not complete",
             "let the login user read",
         ],
@@ -87,7 +87,7 @@ fn unreadable_directory_leaves_a_report_that_claims_nothing_of_what_was_not_seen
     // What is expected and cannot be seen is a warning, and no alarm.
     assert_eq!(value(&metrics, &of("repo_status", "tracs/env")), 1.0);
     let tables = String::from_utf8(by_hand(&config, &["probe", "A", "BAD"]).stdout).unwrap();
-    assert!(tables.contains("expected and not seen, but 1 could not be read"), "{tables}");
+    assert!(tables.contains("expected and not seen, but 1 directory or file could not be read"), "{tables}");
 }
 
 /// `BAD` with a tree that was spoilt, as a scrape shows it, what the tables say, and the log.

@@ -263,6 +263,20 @@ impl Gate {
 /// What a script does in the end that is no more than delayed or spoilt: what the client asked for.
 pub const AS_ASKED: &str = "exec sh -c \"$SSH_ORIGINAL_COMMAND\"\n";
 
+/// A script that lists ten thousand repos with names of 255 bytes, which end in this one, repeated.
+pub fn inflated(filler: &str) -> String {
+    format!(
+        "set -- $SSH_ORIGINAL_COMMAND\n\
+        mark=\"scm-backup-listing 1 $3\"\n\
+        printf '\\n%s BEGIN list=printf awk=yes bounded=no epoch=%s utc=+0000\\nR /data\\n' \"$mark\" \"$(date +%s)\"\n\
+        long=$(printf '%250s' '' | LC_ALL=C sed 's/ /{filler}/g')\n\
+        LC_ALL=C awk -v long=\"$long\" 'BEGIN {{ for (n = 0; n < 10000; n++) {{\n\
+            name = sprintf(\"%05d%s\", n, long)\n\
+            print \"F 5 1352822400 svn/\" name \"/2012/11/13/161023/\" name \".tar.gz\" }} }}'\n\
+        printf 'N 10000\\n\\n%s END find=0 awk=0 denied=0 vanished=0 other=0\\n' \"$mark\"\n"
+    )
+}
+
 /// The program under test.
 pub fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_scm-backup-exporter"))

@@ -82,7 +82,7 @@ warn   tracs/x on C missing                                  -            -
 ALARM: tracs/env on H1 too old
   The newest backup of tracs/env (hub C2) on node H1 is 12d 3h old, past its
   limit of 1d 2h.
-  newest: 1.425 GiB (before: 1.423 GiB), 12d 3h old, 7 held
+  newest: 1.425 GiB (before: up to 1.423 GiB), 12d 3h old, 7 held
   since 2026-11-22 03:10 UTC
   look:  scm-backup-exporter probe C2 H1
   to do: https://doc.example.org/x/alerts/runbooks/ScmBackupTooOld.md
@@ -106,6 +106,18 @@ Report:    http://report.example.org/cms01/
         "scm-backup-exporter probe C2 H1</code>",
     ] {
         assert!(html.contains(part), "no {part} in:\n{html}");
+    }
+}
+
+#[test]
+fn mail_names_no_grafana_where_none_is_given() {
+    let [_, text, html] = mail(&[], &notification("C2", &[about("firing", "tracs/env")]));
+    for part in [&text, &html] {
+        assert!(
+            !part.contains("Grafana") && !part.contains("Dashboard") && !part.contains("d/scm"),
+            "{part}"
+        );
+        assert!(part.contains("http://report.example.org/cms01/"), "{part}");
     }
 }
 
@@ -186,7 +198,7 @@ fn sign_of_life_is_no_alarm() {
     assert_eq!(subject, "[scm-backup] the backups are being watched: the weekly sign of life");
     assert_eq!(
         text,
-        "The backups are being watched.\n\nThis mail comes once a week.\nOn node C (hub C2): 6 ok\n\nDashboard: d/scm-backup-hubs\n"
+        "The backups are being watched.\n\nThis mail comes once a week.\nOn node C (hub C2): 6 ok\n\n"
     );
     assert!(html.contains("This mail comes once a week.") && !html.contains("warning"), "{html}");
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
 use scm_backup_exporter::listing::{End, ListingError, Tool};
 
@@ -156,35 +155,4 @@ fn a_failing_stat_or_awk_is_named() {
     node.replace_tool("awk", "cat >/dev/null; exit 2");
     let failed = node.list(&node.root()).outcome;
     assert!(matches!(failed, Err(ListingError::RemoteTool { tool: Tool::Awk, status: 2, .. })), "{failed:?}");
-}
-
-#[test]
-fn the_node_ends_a_walk_that_takes_too_long() {
-    for userland in [Userland::Gnu, Userland::BusyBox] {
-        let mut node = Node::new(userland);
-        node.time_limit = Some(Duration::from_millis(1));
-        node.replace_tool("find", "exec sleep 300");
-        let reply = node.list(&node.root());
-        assert_eq!(
-            reply.outcome,
-            Err(ListingError::OutOfTime),
-            "{userland:?} {}{}",
-            reply.stdout,
-            reply.stderr
-        );
-    }
-}
-
-#[test]
-fn a_timeout_that_does_not_work_is_not_used() {
-    // As of an old BusyBox: `timeout -t SECONDS COMMAND`.
-    let mut node = Node::new(Userland::Gnu);
-    node.isolated = true;
-    node.file("a.gz", "");
-    node.remove_tool("timeout");
-    fs::write(node.path("bin/timeout"), "#!/bin/sh\necho usage >&2\nexit 1\n").unwrap();
-    fs::set_permissions(node.path("bin/timeout"), fs::Permissions::from_mode(0o755)).unwrap();
-    let reply = node.list(&node.root()).believed();
-    assert!(!reply.begin.unwrap().bounded);
-    assert_eq!(reply.of("tarball").len(), 1);
 }

@@ -101,6 +101,26 @@ fn only_allowed_roots_are_listed_whatever_is_asked() {
 }
 
 #[test]
+fn a_command_of_100_kilobytes_costs_no_more_than_a_refusal() {
+    let forced = Forced::new();
+    let long = "a".repeat(100_000);
+    for asked in [long.clone(), format!("sh -s {long} x"), "a ".repeat(50_000), " ".repeat(100_000)] {
+        for (name, shell) in shells() {
+            // A second of computing, which a busy machine does not make shorter; the shells need two milliseconds.
+            let mut login_shell = vec![program("prlimit"), "--cpu=1".into()];
+            login_shell.extend(shell.clone());
+            let reply = forced.run(&login_shell, &asked);
+            assert_eq!(reply.stdout, "\nscm-backup-listing 1 0 FAIL root_not_allowed\n", "{name}");
+            let mut command = Command::new(program("prlimit"));
+            command.arg("--cpu=1").args(shell).args(["-s", &asked, "x"]);
+            let script = Request { root: "relative", time_limit: None }.script();
+            let reply = run(command, &script);
+            assert!(reply.stdout.ends_with(" FAIL root_not_absolute\n"), "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_nonce_is_hexadecimal_or_not_repeated() {
     let forced = Forced::new();
     let key = forced.requests()[0].command("sh", "").split_whitespace().last().unwrap().to_owned();

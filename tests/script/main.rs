@@ -3,6 +3,9 @@
 
 mod faults;
 mod forced;
+mod hangs;
 mod listings;
 mod node;
 mod refusals;
+mod shellcheck;
+mod sidecars;

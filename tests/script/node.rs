@@ -9,15 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use scm_backup_exporter::inventory::escape_into;
 use scm_backup_exporter::listing::{Begin, End, ListingError, Parser, Record, Request};
+use scm_backup_exporter::text::escape_into;
 use tempfile::TempDir;
 
 pub(crate) const NONCE: &str = "0123456789abcdef";
 
 /// The tools that the script may call, and the `printf` that a csh needs for a forced command.
-const TOOLS: [&str; 10] =
-    ["awk", "date", "df", "find", "printf", "readlink", "sh", "stat", "timeout", "xargs"];
+const TOOLS: [&str; 10] = ["awk", "date", "df", "find", "printf", "readlink", "sh", "sleep", "stat", "xargs"];
 
 /// Where a program lies; a test that lacks it fails with what installs it.
 pub(crate) fn program(name: &str) -> PathBuf {
@@ -28,7 +27,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
         "ssh" | "ssh-keygen" => "openssh-client",
         "localedef" => "locales",
         "find" | "xargs" => "findutils",
-        "setpriv" => "util-linux",
+        "setpriv" | "prlimit" => "util-linux",
         _ => "coreutils",
     };
     ["/usr/bin", "/bin", "/usr/sbin", "/usr/local/bin"]
@@ -135,8 +134,7 @@ impl Node {
             "#!/bin/sh\nreal={0}/{tool}\ncase \"$*\" in '/ -prune'* | *' %Y /') exec $real \"$@\" ;; esac\n{body}\n",
             kept.display()
         );
-        fs::write(&real, text).unwrap();
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o755)).unwrap();
+        testbed::tool::make(&real, &text).unwrap();
         symlink(&real, &path).unwrap();
     }
 
@@ -169,8 +167,36 @@ impl Node {
         command
     }
 
+    /// Puts a tool in the place of another that says so and hangs, whatever it is asked.
+    pub(crate) fn hang_tool(&self, tool: &str) {
+        fs::set_permissions(self.path("tmp"), fs::Permissions::from_mode(0o777)).unwrap();
+        let path = self.path("bin").join(tool);
+        self.remove_tool(tool);
+        let (mark, sleep) = (self.path("tmp/hangs"), program("sleep"));
+        let text = format!("#!/bin/sh\n: > {}\nexec {} 1000\n", mark.display(), sleep.display());
+        testbed::tool::make(&path, &text).unwrap();
+    }
+
+    /// The watcher's pauses: so many are over as soon as a tool hangs, and the one after them lasts for ever.
+    pub(crate) fn pauses(&self, number: usize) {
+        fs::set_permissions(self.path("tmp"), fs::Permissions::from_mode(0o777)).unwrap();
+        let body = format!(
+            "cd {}\nif [ -e {number}.over ]; then : > waits; exec $real 1000; fi\n\
+             while [ ! -e hangs ]; do $real 0.05; done\n\
+             number=1; while [ -e $number.over ]; do number=$((number + 1)); done\n: > $number.over",
+            self.path("tmp").display()
+        );
+        self.replace_tool("sleep", &body);
+    }
+
     /// Lists the root as `root` gives it.
     pub(crate) fn list(&self, root: &str) -> Reply {
+        let (command, script) = self.listing(root);
+        run(command, script.as_bytes())
+    }
+
+    /// The command that lists the root, and what it reads.
+    pub(crate) fn listing(&self, root: &str) -> (Command, String) {
         let request = Request { root, time_limit: self.time_limit };
         let mut words = self.shell.clone();
         words.extend(request.command("", NONCE).split_whitespace().map(PathBuf::from));
@@ -180,7 +206,7 @@ impl Node {
             assert!(script.contains(added));
             script = script.replace(added, "");
         }
-        run(self.command(&words), script.as_bytes())
+        (self.command(&words), script)
     }
 }
 

@@ -1,14 +1,19 @@
 #!/bin/sh
-# Installs, by apt, what tools.txt names and this machine lacks. Says so before it does; a second run
-# does nothing. Services of the packages are not started.
+# Installs, by apt, what tools.txt names and this machine lacks: for the tests, or with the argument `demo` for the demo
+# alone. Says so before it does; a second run does nothing. Services of the packages are not started.
 set -eu
 
+case ${1:-test} in
+    test | demo) use=${1:-test} ;;
+    *) echo "usage: install-tools.sh [test|demo]" >&2; exit 64 ;;
+esac
 table=$(dirname "$0")/tools.txt
 
 # The same places as src/tool.rs looks in.
 present() {
     command -v "$1" >/dev/null 2>&1 && return 0
-    for directory in /usr/local/sbin /usr/sbin /sbin /usr/lib /usr/lib/*-linux-gnu /usr/lib/python3/dist-packages; do
+    for directory in /usr/local/sbin /usr/sbin /sbin /usr/lib /usr/lib/*-linux-gnu /usr/lib/python3/dist-packages \
+        /usr/share/bash-completion; do
         [ -e "$directory/$1" ] && return 0
     done
     return 1
@@ -17,8 +22,9 @@ present() {
 # Sets $missing, the packages, and $absent, the programs.
 look() {
     missing='' absent=''
-    while read -r program package _; do
+    while read -r program package runs; do
         case $program in '' | '#'*) continue ;; esac
+        [ "$use" = test ] || [ "$runs" = demo ] || continue
         present "$program" && continue
         absent="$absent $program"
         case " $missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reader::Reader;
 use crate::config::expand::Names;
+use crate::config::ini::Setting;
 use crate::config::keys::{self, Key};
-use crate::config::sections::{Section, Setting};
+use crate::config::sections::{Section, Sections};
 use crate::inventory::{Limits, Repo};
 
 /// One target, whose limits are wanted.
 pub(super) struct Limited<'a> {
     pub(super) hub: &'a str,
     pub(super) names: &'a Names<'a>,
-    pub(super) repos: &'a BTreeMap<(Option<String>, Repo), Section>,
+    pub(super) sections: &'a Sections,
     /// What holds where no repo is named, the nearest first.
     pub(super) outer: [Option<&'a Section>; 3],
 }
@@ -25,14 +26,13 @@ impl Limited<'_> {
 
     /// The limits of the repos that have a section for this hub or for all.
     pub(super) fn of_repos(&self, reader: &mut Reader<'_>) -> BTreeMap<Repo, Limits> {
-        let here = |hub: &Option<String>| hub.as_ref().is_none_or(|hub| hub == self.hub);
-        let repos: BTreeSet<&Repo> =
-            self.repos.keys().filter(|(hub, _)| here(hub)).map(|(_, repo)| repo).collect();
-        repos
+        let here = self.sections.repos().filter(|(hub, ..)| hub.is_none_or(|hub| hub == self.hub));
+        here.map(|(_, repo, _)| repo)
+            .collect::<BTreeSet<_>>()
             .into_iter()
             .map(|repo| {
-                let of_hub = self.repos.get(&(Some(self.hub.to_owned()), repo.clone()));
-                let of_all = self.repos.get(&(None, repo.clone()));
+                let of_hub = self.sections.repo(Some(self.hub), repo);
+                let of_all = self.sections.repo(None, repo);
                 let [node, hub, env] = self.outer;
                 (repo.clone(), self.read(&[of_hub, of_all, node, hub, env], reader))
             })
@@ -69,5 +69,7 @@ impl Limited<'_> {
 
 /// The setting in force for a key, and how far away it stands.
 fn nearest<'a, T>(key: &Key<T>, from: &[Option<&'a Section>]) -> Option<(usize, &'a Setting)> {
-    from.iter().enumerate().find_map(|(distance, section)| Some((distance, section.as_ref()?.get(key.name)?)))
+    from.iter()
+        .enumerate()
+        .find_map(|(distance, section)| Some((distance, section.as_ref()?.get(key.known.name)?)))
 }

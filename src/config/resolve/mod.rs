@@ -34,10 +34,12 @@ pub(super) fn inventory(
     let mut reader = Reader::new(env, findings);
     let mut hubs = BTreeMap::new();
     for (name, listed) in &roster.hubs {
-        match sections.hubs.get(name) {
+        match sections.hub(name) {
             Some(section) => {
                 hubs.insert(name.clone(), hub(name, listed, section, sections, &mut reader));
             }
+            // Its section may be one that could not be read.
+            None if reader.findings.incomplete => {}
             None => reader.findings.warn(
                 &listed.spot,
                 format!(
@@ -60,20 +62,20 @@ fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, read
     let hub_only = Names { hub: Some(name), ..Names::default() };
     let from = [Some(section)];
     let damaged = section.headers().any(|header| reader.findings.is_damaged(header));
-    if section.get(keys::SRVNODE.name).is_none() && !damaged {
+    if section.get(keys::SRVNODE.known.name).is_none() && !damaged {
         reader.findings.absent(
-            &section.spot.lacking(keys::SRVNODE.name),
+            &section.spot.lacking(keys::SRVNODE.known.name),
             "missing; give the hub's host name as it stands in the paths on its nodes",
         );
     }
     let srvnode = reader.get(&keys::SRVNODE, &from, &hub_only).unwrap_or_else(|| name.to_owned());
     let names = Names { srvnode: Some(&srvnode), ..hub_only };
     obsolete(section, reader);
-    let expected = reader.get(&keys::SELECT, &from, &names).map(|repos| expected(section, repos, reader));
+    let repos = reader.get(&keys::SELECT, &from, &names);
+    warn_of_repetition(section, keys::SELECT.known.name, repos.iter().flatten().map(Repo::as_str), reader);
+    let expected: Option<BTreeSet<Repo>> = repos.map(|repos| repos.into_iter().collect());
     let email = reader.get(&keys::EMAIL, &from, &names).unwrap_or_default();
-    if let (Some(twice), Some(setting)) = (repeated(&email), section.get(keys::EMAIL.name)) {
-        reader.findings.warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice)));
-    }
+    warn_of_repetition(section, keys::EMAIL.known.name, email.iter().map(String::as_str), reader);
     let report_url = reader.get(&keys::REPORTURL, &from, &names);
     let message = reader.get(&keys::MESSAGE, &from, &names);
     let targets = listed
@@ -98,17 +100,17 @@ fn obsolete(section: &Section, reader: &mut Reader<'_>) {
     }
 }
 
-fn expected(section: &Section, repos: Vec<Repo>, reader: &mut Reader<'_>) -> BTreeSet<Repo> {
-    if let (Some(twice), Some(setting)) = (repeated(&repos), section.get(keys::SELECT.name)) {
-        reader
-            .findings
-            .warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice.as_str())));
+fn warn_of_repetition<'a>(
+    section: &Section,
+    key: &str,
+    mut words: impl Iterator<Item = &'a str>,
+    reader: &mut Reader<'_>,
+) {
+    let mut seen = BTreeSet::new();
+    let twice = words.find(|word| !seen.insert(*word));
+    if let (Some(twice), Some(setting)) = (twice, section.get(key)) {
+        reader.findings.warn(&setting.spot, format!("{} is listed twice; remove one", value::quoted(twice)));
     }
-    repos.into_iter().collect()
-}
-
-fn repeated<T: PartialEq>(all: &[T]) -> Option<&T> {
-    all.iter().enumerate().find(|(position, one)| all[..*position].contains(one)).map(|(_, one)| one)
 }
 
 fn target(
@@ -120,21 +122,21 @@ fn target(
     sections: &Sections,
     reader: &mut Reader<'_>,
 ) -> Target {
-    let of_hub = sections.hubs.get(hub);
-    let of_node = sections.nodes.get(&tag.label);
-    let env = sections.env.as_ref();
+    let of_hub = sections.hub(hub);
+    let of_node = sections.node(&tag.label);
+    let env = sections.env();
     let node_first = [of_node, env];
 
     let connection = connection(tag, names, of_node, env, reader);
     let scm_fold =
         reader.get(&keys::SCM_FOLD, &[of_node, of_hub, env], names).unwrap_or_else(|| "$SCM_FOLD".to_owned());
     let probe_timeout = reader.get(&keys::PROBE_TIMEOUT, &node_first, names).unwrap_or(PROBE_TIMEOUT);
-    let timeout = node_first.into_iter().flatten().find_map(|section| section.get(keys::TIMEOUT.name));
+    let timeout = node_first.into_iter().flatten().find_map(|section| section.get(keys::TIMEOUT.known.name));
     if let Some(setting) = timeout.filter(|_| connection.timeout > probe_timeout) {
         let text = "longer than `probe_timeout`, which ends the probe first; lower it or raise that";
         reader.findings.warn(&setting.spot, text);
     }
-    let limited = Limited { hub, names, repos: &sections.repos, outer: [of_node, of_hub, env] };
+    let limited = Limited { hub, names, sections, outer: [of_node, of_hub, env] };
     Target {
         hub: hub.to_owned(),
         node: tag.label.clone(),
@@ -163,12 +165,12 @@ fn connection(
     if let (Some(inline), Some(own)) = (&tag.user, &user)
         && inline != own
     {
-        contradiction(of_node, keys::USER.name, tag, reader);
+        contradiction(of_node, keys::USER.known.name, tag, reader);
     }
     if let (Some(inline), Some(own)) = (tag.port, port)
         && inline != own
     {
-        contradiction(of_node, keys::PORT.name, tag, reader);
+        contradiction(of_node, keys::PORT.known.name, tag, reader);
     }
     Connection {
         host: reader.get(&keys::HOST, &from, names).unwrap_or_else(|| tag.label.clone()),
@@ -188,8 +190,6 @@ fn connection(
 fn contradiction(section: Option<&Section>, key: &str, tag: &Tag, reader: &mut Reader<'_>) {
     if let Some(setting) = section.and_then(|section| section.get(key)) {
         let (here, there) = (value::quoted(&setting.value), value::quoted(&tag.text));
-        reader
-            .findings
-            .fault(&setting.spot, format!("{here} here, but the tag in [HUB] is {there}; keep one"));
+        reader.findings.fault(&setting.spot, format!("{here} here, but [HUB] has {there}; keep one"));
     }
 }

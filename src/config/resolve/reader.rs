@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use crate::config::expand::{Env, Names, expand};
 use crate::config::finding::Findings;
-use crate::config::keys::{self, Key, Kind, Known};
-use crate::config::sections::{Section, Sections, Setting};
+use crate::config::ini::Setting;
+use crate::config::keys::{self, Key, Known};
+use crate::config::sections::{Section, Sections, Subject};
 use crate::config::value;
 
 /// Reads settings and notes what is wrong with them.
 pub(super) struct Reader<'a> {
     env: Env<'a>,
     pub(super) findings: &'a mut Findings,
-    /// The settings that have been looked at, by where they stand.
-    read: BTreeSet<[usize; 3]>,
+    /// The settings that have been looked at, by file and line.
+    read: BTreeSet<(usize, usize)>,
 }
 
 impl<'a> Reader<'a> {
@@ -24,9 +25,9 @@ impl<'a> Reader<'a> {
     /// The value from the first of these sections that has the key; `None` where none has it or, which is then
     /// a fault, its value is bad.
     pub(super) fn get<T>(&mut self, key: &Key<T>, from: &[Option<&Section>], names: &Names<'_>) -> Option<T> {
-        let setting = from.iter().flatten().find_map(|section| section.get(key.name))?;
-        self.read.insert(setting.spot.order);
-        match expanded(setting, key, names, self.env).and_then(|text| (key.read)(text.trim())) {
+        let setting = from.iter().flatten().find_map(|section| section.get(key.known.name))?;
+        self.read.insert((setting.spot.position, setting.spot.line));
+        match expanded(setting, &key.known, names, self.env).and_then(|text| (key.read)(text.trim())) {
             Ok(value) => Some(value),
             Err(wrong) => {
                 self.findings.fault(&setting.spot, setting.explained(wrong));
@@ -37,22 +38,25 @@ impl<'a> Reader<'a> {
 
     /// Checks what nothing has needed so far, for it is as wrong as what is in use.
     pub(super) fn check_unread(&mut self, sections: &Sections) {
-        let of_env = sections.env.iter().map(|section| (Kind::Env, None, None, section));
-        let of_hubs = sections.hubs.iter().map(|(name, section)| (Kind::Hub, Some(name), None, section));
-        let of_nodes = sections.nodes.iter().map(|(name, section)| (Kind::Node, None, Some(name), section));
-        let of_repos =
-            sections.repos.iter().map(|((hub, _), section)| (Kind::Repo, hub.as_ref(), None, section));
-        for (kind, hub, node, section) in of_env.chain(of_hubs).chain(of_nodes).chain(of_repos) {
+        for (subject, section) in &sections.0 {
+            let (hub, node) = match subject {
+                Subject::Env => (None, None),
+                Subject::Hub(name) => (Some(name), None),
+                Subject::Node(name) => (None, Some(name)),
+                Subject::Repo(hub, _) => (hub.as_ref(), None),
+            };
             let names = Names {
                 hub: Some(hub.map_or("hub", String::as_str)),
                 srvnode: Some("srvnode"),
                 node: Some(node.map_or("node", String::as_str)),
             };
-            for setting in section.settings.iter().filter(|setting| !self.read.contains(&setting.spot.order))
-            {
-                let Some(key) = keys::known(kind, &setting.key) else { continue };
+            for setting in &section.settings {
+                if self.read.contains(&(setting.spot.position, setting.spot.line)) {
+                    continue;
+                }
+                let Some(key) = keys::known(subject.kind(), &setting.key) else { continue };
                 let checked = expanded(setting, key, &names, self.env);
-                if let Err(wrong) = checked.and_then(|text| key.check(text.trim())) {
+                if let Err(wrong) = checked.and_then(|text| (key.check)(text.trim())) {
                     self.findings.fault(&setting.spot, setting.explained(wrong));
                 }
             }
@@ -60,12 +64,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn expanded(setting: &Setting, key: &dyn Known, names: &Names<'_>, env: Env<'_>) -> Result<String, String> {
-    let text = expand(&setting.value, key.expansion(), names, env)?;
+fn expanded(setting: &Setting, key: &Known, names: &Names<'_>, env: Env<'_>) -> Result<String, String> {
+    let text = expand(&setting.value, key.expansion, names, env)?;
     if !text.trim().is_empty() {
         Ok(text)
     } else if setting.value.is_empty() {
-        Err(keys::no_value(key.name()).to_owned())
+        Err(keys::no_value(key.name).to_owned())
     } else {
         Err(format!(
             "{} comes out empty; set what it refers to or write the value out",

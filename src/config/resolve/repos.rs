@@ -11,14 +11,14 @@ use crate::inventory::{Hub, Repo};
 
 /// Notes the sections that limit nothing: of a hub that is not monitored, or of a repo that is not selected.
 pub(super) fn judge_sections(hubs: &BTreeMap<String, Hub>, sections: &Sections, reader: &mut Reader<'_>) {
-    for ((only, repo), section) in &sections.repos {
-        if let Some(name) = only.as_ref().filter(|name| !hubs.contains_key(*name)) {
+    for (only, repo, section) in sections.repos() {
+        if let Some(name) = only.filter(|name| !hubs.contains_key(*name)) {
             let text =
                 format!("hub `{name}` is not monitored, so this limits nothing; add a section for the hub");
             reader.findings.warn(&section.spot, text);
             continue;
         }
-        let concerned = hubs.values().filter(|hub| only.as_ref().is_none_or(|name| *name == hub.name));
+        let concerned = hubs.values().filter(|hub| only.is_none_or(|name| name == hub.name));
         let selections: Option<Vec<_>> = concerned.map(|hub| selected(hub, sections)).collect();
         // Where every repo found is taken, any can come to be there.
         let Some(selections) = selections else { continue };
@@ -41,6 +41,6 @@ pub(super) fn judge_sections(hubs: &BTreeMap<String, Hub>, sections: &Sections, 
 
 /// The repos a hub selects; `None` where it takes every one, or where that cannot be said.
 fn selected<'a>(hub: &'a Hub, sections: &Sections) -> Option<&'a BTreeSet<Repo>> {
-    sections.hubs.get(&hub.name)?.get(keys::SELECT.name)?;
+    sections.hub(&hub.name)?.get(keys::SELECT.known.name)?;
     hub.targets.values().next()?.expected.as_ref()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Read, quoted};
+use super::{Read, quoted, unfit};
 
 /// Longest wait that can be configured.
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -23,10 +23,7 @@ fn duration(text: &str, most: Duration, most_text: &str) -> Read<Duration> {
     };
     let seconds =
         decimal(number.trim_end()).zip(unit).map(|(number, unit)| number * unit).ok_or_else(|| {
-            format!(
-                "{} is not a time; write it like 26h, 7d, 90m, 10s, or in seconds without a unit",
-                quoted(text)
-            )
+            unfit(text, "is not a time; write it like 26h, 7d, 90m, 10s, or in seconds without a unit")
         })?;
     Duration::try_from_secs_f64(seconds)
         .ok()
@@ -84,9 +81,9 @@ pub(in crate::config) fn most(text: &str) -> Read<Option<u64>> {
 /// A ratio, or `off`.
 pub(in crate::config) fn ratio(text: &str) -> Read<Option<f64>> {
     limit(text, |text| {
-        decimal(text).filter(|ratio| *ratio > 0.0 && *ratio <= 1.0).ok_or_else(|| {
-            format!("{} is not a ratio above 0 and up to 1; write it like 0.8, or off", quoted(text))
-        })
+        decimal(text)
+            .filter(|ratio| *ratio > 0.0 && *ratio <= 1.0)
+            .ok_or_else(|| unfit(text, "is not a ratio above 0 and up to 1; write it like 0.8, or off"))
     })
 }
 
@@ -98,7 +95,7 @@ fn count(text: &str) -> Read<u64> {
     Some(text)
         .filter(|text| text.chars().all(|c| c.is_ascii_digit()))
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| format!("{} is not a count; write a whole number, or off", quoted(text)))
+        .ok_or_else(|| unfit(text, "is not a count; write a whole number, or off"))
 }
 
 #[cfg(test)]

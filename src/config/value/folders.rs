@@ -1,15 +1,13 @@
 //! What becomes part of the path of a hub's tarballs on a node.
 
-use super::{Read, quoted};
+use super::{Read, quoted, unfit};
+use crate::text::is_hidden;
 
 /// The host name of a hub as it stands in paths: one component of a path.
 pub(in crate::config) fn srvnode(text: &str) -> Read<String> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "/$`\\'\"".contains(c);
+    let odd = |c: char| c.is_whitespace() || is_hidden(c) || "/$`\\'\",;*?".contains(c);
     if text.contains(odd) || matches!(text, "." | "..") || text.starts_with(['-', '~']) {
-        return Err(format!(
-            "{} is not one directory name; write the hub's host name as in the paths",
-            quoted(text)
-        ));
+        return Err(unfit(text, "is not one directory name; write the hub's host name as in the paths"));
     }
     Ok(text.to_owned())
 }
@@ -24,10 +22,7 @@ pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
             };
             let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             if name.is_empty() || !plain || name.starts_with(|c: char| c.is_ascii_digit()) {
-                return Err(format!(
-                    "{} does not start with a plain variable; write $NAME or $NAME/…",
-                    quoted(text)
-                ));
+                return Err(unfit(text, "does not start with a plain variable; write $NAME or $NAME/…"));
             }
             (format!("${name}"), rest)
         }
@@ -37,14 +32,11 @@ pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
         },
     };
     if !(rest.starts_with('/') || rest.is_empty() && !start.is_empty()) {
-        return Err(format!(
-            "{} is not a directory of the node; start it with `/`, `~/` or `$NAME`",
-            quoted(text)
-        ));
+        return Err(unfit(text, "is not a directory of the node; start it with `/`, `~/` or `$NAME`"));
     }
-    match rest.chars().find(|c| c.is_control() || matches!(c, '$' | '`')) {
-        Some(c) if c.is_control() => {
-            Err("holds a control character or a line break; write one directory".to_owned())
+    match rest.chars().find(|c| is_hidden(*c) || matches!(c, '$' | '`')) {
+        Some(c) if is_hidden(c) => {
+            Err("holds a control or invisible character; write one directory".to_owned())
         }
         Some(c) => {
             let what = if c == '$' { "a variable" } else { "a backtick" };

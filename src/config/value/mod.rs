@@ -11,12 +11,18 @@ use url::Url;
 
 use super::nearest::nearest;
 use crate::inventory::{HostKeyChecking, Repo};
+use crate::text::is_hidden;
 
 pub(super) use amounts::{age, interval, least, most, ratio, wait};
 pub(super) use folders::{scm_fold, srvnode};
 pub(super) use ssh::{gateway, host, port, shell, user};
 
 type Read<T> = Result<T, String>;
+
+/// What a shell takes for any text.
+const WILDCARDS: [char; 4] = ['*', '?', '[', ']'];
+/// What could be meant to stand between two words of a list; only spaces do.
+const SEPARATORS: [char; 2] = [',', ';'];
 
 /// Text for a message: marked off, and cut where it is long.
 pub(super) fn quoted(text: &str) -> String {
@@ -26,22 +32,27 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
+/// What is said of a value that cannot be taken: what it is not, and what to write instead.
+fn unfit(text: &str, wrong: &str) -> String {
+    format!("{} {wrong}", quoted(text))
+}
+
 /// Yes or no, in the words of Python's ConfigParser.
 pub(super) fn yes_or_no(text: &str) -> Read<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" => Ok(false),
-        _ => Err(format!("{} is neither true nor false; write one of them", quoted(text))),
+        _ => Err(unfit(text, "is neither true nor false; write one of them")),
     }
 }
 
 /// A file on this machine.
 pub(super) fn path(text: &str) -> Read<PathBuf> {
-    if text.chars().any(char::is_control) {
-        return Err("holds a control character or a line break; write one path".to_owned());
+    if text.chars().any(is_hidden) {
+        return Err("holds a control or invisible character; write one path".to_owned());
     }
     if !text.starts_with('/') {
-        return Err(format!("{} is not an absolute path; start it with `/` or `~/`", quoted(text)));
+        return Err(unfit(text, "is not an absolute path; start it with `/` or `~/`"));
     }
     Ok(PathBuf::from(text))
 }
@@ -51,7 +62,7 @@ pub(super) fn host_key_checking(text: &str) -> Read<HostKeyChecking> {
     match text {
         "strict" => Ok(HostKeyChecking::Strict),
         "accept-new" => Ok(HostKeyChecking::AcceptNew),
-        _ => Err(format!("{} is not known; write strict or accept-new", quoted(text))),
+        _ => Err(unfit(text, "is not known; write strict or accept-new")),
     }
 }
 
@@ -70,14 +81,17 @@ pub(super) fn timezone(text: &str) -> Read<TimeZone> {
     })
 }
 
-/// The address of a page.
-pub(super) fn page(text: &str) -> Read<String> {
-    let clean = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+/// The address of a page, as the key `reporturl` takes it.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn page(text: &str) -> Result<String, String> {
+    let clean = !text.contains(|c: char| c.is_whitespace() || is_hidden(c));
     Url::parse(text)
         .ok()
         .filter(|url| clean && matches!(url.scheme(), "http" | "https") && url.has_host())
         .map(|_| text.to_owned())
-        .ok_or_else(|| format!("{} is not the address of a page; write http://… or https://…", quoted(text)))
+        .ok_or_else(|| unfit(text, "is not the address of a page; write http://… or https://…"))
 }
 
 /// A remark: one line of text.
@@ -96,25 +110,42 @@ pub(super) fn repo(text: &str) -> Read<Repo> {
 
 /// Repos, separated by spaces.
 pub(super) fn repos(text: &str) -> Read<Vec<Repo>> {
-    words(text, as_repo, no_repos)
+    words(text, as_repo, |bad| {
+        let wrong = no_repos(bad);
+        let hint = if bad.iter().any(|text| text.contains(WILDCARDS)) {
+            ", or remove the key to take every repo found"
+        } else {
+            ""
+        };
+        wrong + hint
+    })
 }
 
 fn as_repo(text: &str) -> Option<Repo> {
-    let good =
-        |part: &str| !part.is_empty() && !matches!(part, "." | "..") && !part.contains(char::is_control);
+    let odd = |c: char| is_hidden(c) || WILDCARDS.contains(&c) || SEPARATORS.contains(&c);
+    let good = |part: &str| !part.is_empty() && !matches!(part, "." | "..") && !part.contains(odd);
     let (kind, name) = text.split_once('/')?;
     (good(kind) && good(name) && !name.contains('/')).then(|| Repo::from_label(text))
 }
 
+/// Without wildcards and separators: with them it would be a repo that no node ever holds, and the real ones would not
+/// be expected.
 fn no_repos(bad: &[&str]) -> String {
-    format!("{}; write `kind/name`, as in `svn/dybsvn`", are_not(bad, "a repo", "repos"))
+    let what = are_not(bad, "a repo", "repos");
+    if bad.iter().any(|text| text.contains(WILDCARDS)) {
+        format!("{what}; wildcards are not supported, name each repo")
+    } else if bad.iter().any(|text| text.contains(SEPARATORS)) {
+        format!("{what}; separate repos by spaces")
+    } else {
+        format!("{what}; write `kind/name`, as in `svn/dybsvn`")
+    }
 }
 
 /// Mail addresses, separated by spaces.
 pub(super) fn emails(text: &str) -> Read<Vec<String>> {
     words(text, email, |bad| {
         let what = are_not(bad, "a mail address", "mail addresses");
-        if bad.iter().any(|text| text.contains([',', ';'])) {
+        if bad.iter().any(|text| text.contains(SEPARATORS)) {
             format!("{what}; separate addresses by spaces")
         } else {
             format!("{what}; write it like who@example.org")
@@ -122,15 +153,17 @@ pub(super) fn emails(text: &str) -> Read<Vec<String>> {
     })
 }
 
-/// One mail address.
-pub(super) fn mail_address(text: &str) -> Read<String> {
-    email(text)
-        .ok_or_else(|| format!("{} is not a mail address; write it like who@example.org", quoted(text)))
+/// One mail address, as the key `email` takes it.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn mail_address(text: &str) -> Result<String, String> {
+    email(text).ok_or_else(|| unfit(text, "is not a mail address; write it like who@example.org"))
 }
 
 /// What a mail server, and Alertmanager before it, takes for an address, less what needs quotes.
 fn email(text: &str) -> Option<String> {
-    let odd = |c: char| c.is_control() || c.is_whitespace() || "\"'`<>()[]\\,;:$|".contains(c);
+    let odd = |c: char| is_hidden(c) || c.is_whitespace() || "\"'`<>()[]\\,;:$|".contains(c);
     let (local, domain) = text.split_once('@')?;
     let good = !local.starts_with('-')
         && local.split('.').all(|part| !part.is_empty())

@@ -2,7 +2,8 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Read, quoted};
+use super::{Read, quoted, unfit};
+use crate::text::is_hidden;
 
 /// A TCP port.
 pub(in crate::config) fn port(text: &str) -> Read<u16> {
@@ -10,7 +11,7 @@ pub(in crate::config) fn port(text: &str) -> Read<u16> {
         .filter(|text| text.chars().all(|c| c.is_ascii_digit()))
         .and_then(|text| text.parse().ok())
         .filter(|port| *port != 0)
-        .ok_or_else(|| format!("{} is not a port; write a number from 1 to 65535", quoted(text)))
+        .ok_or_else(|| unfit(text, "is not a port; write a number from 1 to 65535"))
 }
 
 /// A word that becomes part of a command line of ssh.
@@ -27,7 +28,7 @@ fn word<'a>(text: &'a str, what: &str) -> Read<&'a str> {
             quoted(text)
         ));
     }
-    match text.chars().find(|c| c.is_whitespace() || c.is_control() || "'\"`$\\;&<>|(){}*?!#".contains(*c)) {
+    match text.chars().find(|c| c.is_whitespace() || is_hidden(*c) || "'\"`$\\;&<>|(){}*?!#".contains(*c)) {
         Some(c) if c.is_whitespace() => Err(format!("{} holds a space; write one {what}", quoted(text))),
         Some(c) => Err(format!(
             "{} holds {}, which is not allowed in a {what}; remove it",
@@ -43,14 +44,14 @@ pub(in crate::config) fn host(text: &str) -> Read<String> {
     let host = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let host = word(host, "host")?;
     if host.contains('@') {
-        return Err(format!("{} names a user; give that as `user`", quoted(text)));
+        return Err(unfit(text, "names a user; give that as `user`"));
     }
     let address = host.split_once('%').map_or(host, |(address, _)| address);
     if (host.contains(':') || host != text) && address.parse::<Ipv6Addr>().is_err() {
-        return Err(format!("{} is not a host; give a port as `port`", quoted(text)));
+        return Err(unfit(text, "is not a host; give a port as `port`"));
     }
     if host.contains(['/', ',', '[', ']', '=']) || host.contains('%') && !host.contains(':') {
-        return Err(format!("{} is not a host; write a name, an address or an ssh alias", quoted(text)));
+        return Err(unfit(text, "is not a host; write a name, an address or an ssh alias"));
     }
     Ok(host.to_owned())
 }
@@ -59,17 +60,20 @@ pub(in crate::config) fn host(text: &str) -> Read<String> {
 pub(in crate::config) fn user(text: &str) -> Read<String> {
     let user = word(text, "user")?;
     if user.contains(['@', ':', '/', '%']) {
-        return Err(format!("{} is not a user; write the login name alone", quoted(text)));
+        return Err(unfit(text, "is not a user; write the login name alone"));
     }
     Ok(user.to_owned())
 }
 
 /// Jump hosts, as for `ssh -J`.
 pub(in crate::config) fn gateway(text: &str) -> Read<String> {
+    if text.contains(char::is_whitespace) {
+        return Err(unfit(text, "holds a space; separate jump hosts by commas alone"));
+    }
     for hop in text.split(',') {
         word(hop, "gateway")?;
         if hop.contains("@-") {
-            return Err(format!("{} holds a host that starts with `-`; write the gateway", quoted(text)));
+            return Err(unfit(text, "holds a host that starts with `-`; write the gateway"));
         }
     }
     Ok(text.to_owned())
@@ -79,10 +83,7 @@ pub(in crate::config) fn gateway(text: &str) -> Read<String> {
 pub(in crate::config) fn shell(text: &str) -> Read<String> {
     let shell = word(text, "shell")?;
     if shell.starts_with('~') {
-        return Err(format!(
-            "{} is on the node, where `~` is not looked up; write the path out",
-            quoted(text)
-        ));
+        return Err(unfit(text, "is on the node, where `~` is not looked up; write the path out"));
     }
     Ok(shell.to_owned())
 }

@@ -27,8 +27,8 @@ pub(super) fn days(seconds: i64) -> f64 {
     seconds as f64 / 86_400.0
 }
 
-/// Dates to be marked between two times, and how far they are apart.
-pub(super) fn date_ticks(from: f64, to: f64) -> (Vec<f64>, f64) {
+/// Times to be marked between two, each with its words: no more exact than its distance to the next.
+pub(super) fn date_ticks(from: f64, to: f64) -> Vec<(f64, String)> {
     let span = to - from;
     let mut step = STEPS.into_iter().find(|step| span / step <= MOST_TICKS).unwrap_or(365.0);
     while span / step > MOST_TICKS {
@@ -36,19 +36,21 @@ pub(super) fn date_ticks(from: f64, to: f64) -> (Vec<f64>, f64) {
     }
     let first = (from / step).ceil();
     let ticks = (0..=MOST_TICKS as u32).map(|n| (first + f64::from(n)) * step).take_while(|at| *at <= to);
-    (ticks.collect(), step)
+    ticks.enumerate().map(|(n, at)| (at, date_label(at, step, n == 0))).collect()
 }
 
-/// A tick's date, no more exact than its distance to the next.
-pub(super) fn date_label(at: f64, step: f64) -> String {
+fn date_label(at: f64, step: f64, is_first: bool) -> String {
     let minutes = (at * 1440.0).round() as i64;
     let date = Date::constant(1970, 1, 1).checked_add(jiff::Span::new().hours(minutes.div_euclid(1440) * 24));
     let Ok(date) = date else { return String::new() };
+    let day = format!("{:02}-{:02}", date.month(), date.day());
     let (hour, minute) = (minutes.rem_euclid(1440) / 60, minutes % 60);
     match step {
-        step if step < 1.0 => format!("{:02}-{:02} {hour:02}:{minute:02}", date.month(), date.day()),
-        step if step < 91.0 => format!("{:02}-{:02}", date.month(), date.day()),
-        _ => format!("{}-{:02}", date.year(), date.month()),
+        step if step >= 91.0 => format!("{}-{:02}", date.year(), date.month()),
+        step if step >= 1.0 || (hour, minute) == (0, 0) => day,
+        // There is no room for the day at each hour.
+        _ if is_first => format!("{day} {hour:02}:{minute:02}"),
+        _ => format!("{hour:02}:{minute:02}"),
     }
 }
 
@@ -83,8 +85,7 @@ mod tests {
     use super::*;
 
     fn dates(from: f64, to: f64) -> Vec<String> {
-        let (ticks, step) = date_ticks(from, to);
-        ticks.into_iter().map(|at| date_label(at, step)).collect()
+        date_ticks(from, to).into_iter().map(|(_, words)| words).collect()
     }
 
     #[test]
@@ -92,10 +93,7 @@ mod tests {
         // 2012-11-13T16:10:23
         let start = days(1_352_823_023);
         assert_eq!(dates(start, start + 5.0), ["11-14", "11-15", "11-16", "11-17", "11-18"]);
-        assert_eq!(
-            dates(start, start + 0.6),
-            ["11-13 18:00", "11-13 21:00", "11-14 00:00", "11-14 03:00", "11-14 06:00"]
-        );
+        assert_eq!(dates(start, start + 0.6), ["11-13 18:00", "21:00", "11-14", "03:00", "06:00"]);
         assert_eq!(dates(start, start + 400.0).first().map(String::as_str), Some("2013-02"));
     }
 

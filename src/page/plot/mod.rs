@@ -1,28 +1,30 @@
-//! Plots of the sizes of a repo's tarballs, drawn once, as SVG that stands alone. The only place that knows `plotters`.
+//! Plots of the sizes of a repo's tarballs, drawn once, as SVG that stands alone.
 //!
 //! A plot holds no style sheet and names no font but the reader's own, so that no policy or missing file can spoil it.
 
 mod axis;
 mod gaps;
 
-use std::ops::Range;
-
+use askama::Template;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use plotters::coord::Shift;
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use self::axis::{date_label, date_ticks, days, size_ticks};
+use self::axis::{date_ticks, days, size_ticks};
 use self::gaps::{Gap, gaps, usual_interval};
 use crate::human::Bytes;
+use crate::text::is_hidden;
 
 /// Width of a plot in pixels.
 pub const WIDTH: u32 = 480;
 /// Height of a plot in pixels.
 pub const HEIGHT: u32 = 220;
+
+/// The edges of what lies between the axes.
+const LEFT: f64 = 76.0;
+const RIGHT: f64 = 452.0;
+const TOP: f64 = 36.0;
+const BOTTOM: f64 = 174.0;
 
 /// Characters of a title that fit.
 const LONGEST_TITLE: usize = 50;
@@ -30,8 +32,6 @@ const LONGEST_TITLE: usize = 50;
 const ROOM_FOR_WORDS: f64 = 64.0;
 /// More dots than this would run together.
 const MOST_DOTS: usize = 60;
-/// `plotters` makes text smaller than it is asked to.
-const FONT_SCALE: f64 = 1.24;
 
 /// What a plot shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,50 +56,64 @@ pub enum Theme {
     Dark,
 }
 
-#[derive(Debug)]
 struct Colours {
-    ground: RGBColor,
-    ink: RGBColor,
-    grid: RGBColor,
-    line: RGBColor,
-    gap: RGBColor,
+    ground: &'static str,
+    ink: &'static str,
+    grid: &'static str,
+    line: &'static str,
+    gap: &'static str,
 }
 
 impl Theme {
     fn colours(self) -> Colours {
-        let rgb = |hex: u32| RGBColor((hex >> 16) as u8, (hex >> 8) as u8, hex as u8);
         let [ground, ink, grid, line, gap] = match self {
-            Self::Light => [0xff_ffff, 0x1f_2328, 0xd8_dee4, 0x0b_57a4, 0xf9_e3c4],
-            Self::Dark => [0x16_1b22, 0xe6_edf3, 0x3a_434d, 0x7c_c0ff, 0x4d_3a14],
+            Self::Light => ["#ffffff", "#1f2328", "#d8dee4", "#0b57a4", "#f9e3c4"],
+            Self::Dark => ["#161b22", "#e6edf3", "#3a434d", "#7cc0ff", "#4d3a14"],
         };
-        Colours { ground: rgb(ground), ink: rgb(ink), grid: rgb(grid), line: rgb(line), gap: rgb(gap) }
+        Colours { ground, ink, grid, line, gap }
     }
 }
 
-type Outcome = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+#[derive(Template)]
+#[template(path = "plot.svg")]
+struct Svg {
+    title: String,
+    /// The title, or as much of it as fits.
+    heading: String,
+    words: String,
+    colours: Colours,
+    /// `None` where there is nothing to show but the words.
+    chart: Option<Chart>,
+}
+
+/// Where everything lies, in pixels.
+struct Chart {
+    foot: String,
+    dates: Vec<(i64, String)>,
+    sizes: Vec<(i64, String)>,
+    gaps: Vec<Band>,
+    /// The points between two gaps.
+    lines: Vec<Vec<(i64, i64)>>,
+    dots: Vec<(i64, i64)>,
+    newest: (i64, i64),
+}
+
+/// A gap: where it begins, how wide it is, and as many words as fit into it.
+struct Band {
+    x: i64,
+    width: i64,
+    words: String,
+}
 
 impl Plot {
     /// The plot as a whole SVG document.
     ///
     /// # Errors
     /// None that can happen: it is drawn in memory.
-    pub fn svg(&self, theme: Theme) -> Result<String, String> {
-        let mut svg = String::with_capacity(8192);
-        {
-            let area = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
-            self.draw(&area, &theme.colours()).map_err(|error| error.to_string())?;
-            area.present().map_err(|error| error.to_string())?;
-        }
-        let words = format!(
-            "<svg role=\"img\" aria-labelledby=\"title\" aria-describedby=\"desc\"$<title id=\"title\">{}</title>\n<desc id=\"desc\">{}</desc>\n",
-            escaped(&self.title),
-            escaped(&self.words())
-        );
-        // A name in the text cannot be mistaken for it: there it is escaped.
-        let Some((opening, body)) = svg.split_once('>') else { return Ok(svg) };
-        let attributes = opening.trim_start_matches("<svg");
-        let words = words.replacen('$', &format!("{attributes}>\n"), 1);
-        Ok(words + body)
+    pub fn svg(&self, theme: Theme) -> Result<String, askama::Error> {
+        let title = printable(&self.title);
+        let heading = shortened(&title);
+        Svg { title, heading, words: self.words(), colours: theme.colours(), chart: self.chart() }.render()
     }
 
     /// The same in words, for those who do not see it.
@@ -112,9 +126,14 @@ impl Plot {
         let made: Vec<f64> = self.points.iter().map(|(made, _)| days(*made)).collect();
         let missing: Vec<String> = gaps(&made, days(until))
             .iter()
-            .map(|gap| format!("{} missing after {}", gap.missing, day(gap.from)))
+            .map(|gap| {
+                format!("{} missing after {}", gap.missing, wall((gap.from * 86_400.0).round() as i64).date())
+            })
             .collect();
         let missing = if missing.is_empty() { "none missing".to_owned() } else { missing.join(", ") };
+        if self.points.len() == 1 {
+            return format!("Size of 1 tarball of {}: {}; {missing}.", wall(*last).date(), Bytes(*size));
+        }
         format!(
             "Sizes of {} tarballs from {} to {}, the newest {}; {missing}.",
             self.points.len(),
@@ -128,135 +147,54 @@ impl Plot {
         if self.until.is_some() { "No tarball is held." } else { "No report yet." }
     }
 
-    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>, colours: &Colours) -> Outcome {
-        area.fill(&colours.ground)?;
-        let text = |size: f64| ("sans-serif", size * FONT_SCALE).into_font().color(&colours.ink);
-        let title = shortened(&printable(&self.title));
-        area.draw(&Text::new(title, (12, 9), text(16.0)))?;
-        let middle = Pos::new(HPos::Center, VPos::Center);
-        let (Some(until), Some(_)) = (self.until, self.points.last()) else {
-            let centre = (WIDTH as i32 / 2, HEIGHT as i32 / 2);
-            return area.draw(&Text::new(self.without_points(), centre, text(16.0).pos(middle)));
-        };
-        let taken = wall(until).strftime("%Y-%m-%d %H:%M").to_string();
-        let foot = format!("{}, report of {taken}", printable(&self.zone));
-        let right = Pos::new(HPos::Right, VPos::Bottom);
-        let corner = (WIDTH as i32 - 12, HEIGHT as i32 - 6);
-        area.draw(&Text::new(foot, corner, text(12.5).pos(right)))?;
-
-        let dots: Vec<(f64, f64)> =
-            self.points.iter().map(|(made, size)| (days(*made), *size as f64)).collect();
-        let made: Vec<f64> = dots.iter().map(|dot| dot.0).collect();
-        let until = days(until);
-        let most = dots.iter().fold(1.0_f64, |most, dot| most.max(dot.1)) * 1.08;
+    fn chart(&self) -> Option<Chart> {
+        let (until, (newest, _)) = (self.until?, *self.points.last()?);
+        let made: Vec<f64> = self.points.iter().map(|(made, _)| days(*made)).collect();
         let margin = usual_interval(&made) / 2.0;
         // A clock that is wrong must not squeeze the plot to nothing at its end.
-        let (from, to) = (made[0] - margin, until.max(made[made.len() - 1]) + margin);
-        let (dates, step) = date_ticks(from, to);
-        let sizes = size_ticks(most);
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(36)
-            .margin_right(16)
-            .margin_bottom(20)
-            .x_label_area_size(26)
-            .y_label_area_size(76)
-            .build_cartesian_2d(
-                Axis { range: from..to, ticks: dates },
-                Axis { range: 0.0..most, ticks: sizes.iter().map(|(at, _)| *at).collect() },
-            )?;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(colours.grid)
-            .axis_style(colours.ink)
-            .label_style(text(13.0))
-            .x_label_formatter(&|at| date_label(*at, step))
-            .y_label_formatter(&|at| {
-                sizes.iter().find(|(tick, _)| tick == at).map_or_else(String::new, |(_, words)| words.clone())
-            })
-            .draw()?;
-        let gaps = gaps(&made, until);
-        for gap in &gaps {
-            self.draw_gap(&mut chart, gap, most, (from, to), text(12.5).pos(middle), colours)?;
-        }
-        let radius = if dots.len() <= MOST_DOTS { 3 } else { 0 };
-        for run in runs(&dots, &gaps) {
-            chart.draw_series(LineSeries::new(run.iter().copied(), colours.line.stroke_width(2)))?;
+        let (from, to) = (made[0] - margin, days(until.max(newest)) + margin);
+        let most = self.points.iter().fold(1.0_f64, |most, (_, size)| most.max(*size as f64)) * 1.08;
+        let x = |at: f64| (LEFT + (RIGHT - LEFT) * (at - from) / (to - from)).round() as i64;
+        let y = |size: f64| (BOTTOM - (BOTTOM - TOP) * size / most).round() as i64;
+
+        let gaps = gaps(&made, days(until));
+        let places: Vec<(i64, i64)> =
+            made.iter().zip(&self.points).map(|(at, (_, size))| (x(*at), y(*size as f64))).collect();
+        let (mut lines, mut dots, mut begin) = (Vec::new(), Vec::new(), 0);
+        for run in made.split_inclusive(|at| gaps.iter().any(|gap| gap.from == *at)) {
+            let run = &places[begin..begin + run.len()];
+            begin += run.len();
+            lines.push(run.to_vec());
             // A line of one point is nothing to see.
-            let radius = if run.len() == 1 { 3 } else { radius };
-            if radius > 0 {
-                chart.draw_series(run.iter().map(|dot| Circle::new(*dot, radius, colours.line.filled())))?;
+            if run.len() == 1 || places.len() <= MOST_DOTS {
+                dots.extend(run);
             }
         }
-        let newest = dots.last().map(|dot| Circle::new(*dot, 5, colours.line.filled()));
-        chart.draw_series(newest)?;
-        Ok(())
-    }
-
-    fn draw_gap(
-        &self,
-        chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian>,
-        gap: &Gap,
-        most: f64,
-        (from, to): (f64, f64),
-        style: TextStyle<'_>,
-        colours: &Colours,
-    ) -> Outcome {
-        let band = Rectangle::new([(gap.from, 0.0), (gap.to, most)], colours.gap.filled());
-        chart.draw_series([band])?;
-        let pixels = (gap.to - gap.from) / (to - from) * f64::from(WIDTH - 92);
-        let words = match pixels {
-            pixels if pixels >= ROOM_FOR_WORDS => format!("{} missing", gap.missing),
-            pixels if pixels >= ROOM_FOR_WORDS / 4.0 => gap.missing.to_string(),
-            _ => return Ok(()),
-        };
-        chart.draw_series([Text::new(words, (f64::midpoint(gap.from, gap.to), most * 0.5), style)])?;
-        Ok(())
+        Some(Chart {
+            foot: format!("{}, report of {}", printable(&self.zone), wall(until).strftime("%Y-%m-%d %H:%M")),
+            dates: date_ticks(from, to).into_iter().map(|(at, words)| (x(at), words)).collect(),
+            sizes: size_ticks(most).into_iter().map(|(size, words)| (y(size), words)).collect(),
+            gaps: gaps.iter().map(|gap| band(gap, x)).collect(),
+            lines,
+            dots,
+            newest: *places.last()?,
+        })
     }
 }
 
-type Cartesian = Cartesian2d<Axis, Axis>;
-
-/// An axis that is marked where we say.
-#[derive(Debug, Clone)]
-struct Axis {
-    range: Range<f64>,
-    ticks: Vec<f64>,
-}
-
-impl Ranged for Axis {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let share = (value - self.range.start) / (self.range.end - self.range.start);
-        limit.0 + (f64::from(limit.1 - limit.0) * share).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        if hint.weight().allow_light_points() { Vec::new() } else { self.ticks.clone() }
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.range.clone()
-    }
-}
-
-/// The points between gaps.
-fn runs<'a>(dots: &'a [(f64, f64)], gaps: &[Gap]) -> Vec<&'a [(f64, f64)]> {
-    let ends_run = |pair: &(f64, f64)| gaps.iter().any(|gap| gap.from == pair.0);
-    dots.split_inclusive(ends_run).collect()
+fn band(gap: &Gap, x: impl Fn(f64) -> i64) -> Band {
+    let (from, to) = (x(gap.from), x(gap.to));
+    let words = match (to - from) as f64 {
+        room if room >= ROOM_FOR_WORDS => format!("{} missing", gap.missing),
+        room if room >= ROOM_FOR_WORDS / 4.0 => gap.missing.to_string(),
+        _ => String::new(),
+    };
+    Band { x: from, width: to - from, words }
 }
 
 /// What the wall shows.
 fn wall(seconds: i64) -> DateTime {
     Offset::UTC.to_datetime(Timestamp::from_second(seconds).unwrap_or_default())
-}
-
-fn day(at: f64) -> String {
-    let (year, rest) = (date_label(at.floor(), 400.0), date_label(at.floor(), 1.0));
-    format!("{}-{rest}", year.split('-').next().unwrap_or_default())
 }
 
 fn shortened(text: &str) -> String {
@@ -272,14 +210,9 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Without the characters that XML does not know even when they are escaped.
+/// Without what is not to be shown, among it the characters that XML does not know even when they are escaped.
 fn printable(text: &str) -> String {
-    let is_unknown = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
-    text.chars().map(|c| if is_unknown(c) { '\u{fffd}' } else { c }).collect()
-}
-
-fn escaped(text: &str) -> String {
-    printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -304,6 +237,11 @@ mod tests {
     }
 
     #[test]
+    fn one_tarball_has_a_size_and_a_day() {
+        assert_eq!(plot(&[13]).words(), "Size of 1 tarball of 2012-11-13: 1.40 GiB; none missing.");
+    }
+
+    #[test]
     fn missing_night_breaks_the_line_and_is_said_in_words() {
         let whole = plot(&[8, 9, 10, 11, 12, 13]);
         assert_eq!(
@@ -322,7 +260,7 @@ mod tests {
     fn every_name_is_escaped() {
         let title = "<script>alert('\"&')</script>\u{ffff}\u{1b}".to_owned();
         let svg = Plot { title, ..plot(&[12, 13]) }.svg(Theme::Dark).unwrap();
-        assert!(!svg.contains("<script") && svg.contains("&lt;script&gt;"), "{svg}");
+        assert!(!svg.contains("<script") && svg.contains("&#60;script&#62;"), "{svg}");
         assert!(!svg.contains(['\u{ffff}', '\u{1b}']));
         assert!(!svg.contains("style="), "nothing that a content security policy forbids");
     }
@@ -345,6 +283,26 @@ mod tests {
             let svg = Plot { points, ..plot(&[]) }.svg(Theme::Light).unwrap();
             assert!(svg.ends_with("</svg>\n") && svg.len() < 40_000, "{}", svg.len());
             assert!(!svg.contains("NaN") && !svg.contains("inf"));
+        }
+    }
+
+    #[test]
+    fn dates_neither_overlap_nor_leave_the_picture() {
+        // DejaVu Sans is a wide font: 13 pixels high, a digit is not quite 8.5 wide.
+        let half =
+            |words: &str| words.chars().map(|c| if c.is_ascii_digit() { 17 } else { 10 }).sum::<i64>() / 4;
+        for hours in 1..2000 {
+            let plot = Plot {
+                points: (0..3).map(|n| (at(13, 9) - n * hours * 3600, 1)).rev().collect(),
+                ..plot(&[])
+            };
+            let dates = plot.chart().unwrap().dates;
+            assert!(dates.len() > 1, "{hours}: {dates:?}");
+            for pair in dates.windows(2) {
+                assert!(pair[0].0 + half(&pair[0].1) < pair[1].0 - half(&pair[1].1), "{hours}: {dates:?}");
+            }
+            let (x, words) = dates.last().unwrap();
+            assert!(x + half(words) <= i64::from(WIDTH), "{hours}: {dates:?}");
         }
     }
 

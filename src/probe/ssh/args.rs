@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::inventory::{Connection, HostKeyChecking};
+use crate::text::shell_word;
 
 /// Arguments for a master that listens on `socket`.
 ///
@@ -103,17 +104,10 @@ pub fn by_hand_asking(connection: &Connection) -> String {
 fn shell_line(words: impl Iterator<Item = OsString>) -> String {
     let mut line = String::new();
     for word in words.filter(|word| word != "--") {
-        let word = word.to_string_lossy();
         if !line.is_empty() {
             line.push(' ');
         }
-        if !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&b)) {
-            line.push_str(&word);
-        } else {
-            line.push('\'');
-            line.push_str(&word.replace('\'', "'\\''"));
-            line.push('\'');
-        }
+        line.push_str(&shell_word(&word.to_string_lossy()));
     }
     line
 }

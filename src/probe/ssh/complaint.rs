@@ -1,95 +1,193 @@
 //! What the master's standard error says about why it ended.
 //!
 //! `ssh` gives one exit status (255) for everything, so the words are all there is. They have been stable for
-//! many releases; what is not recognised is `connect`, with the words shown.
+//! many releases; what is not recognised is no connection, with the words shown.
+//!
+//! Only ssh's own words count. It also quotes the other side, which may be anybody as long as nobody has logged in, and it
+//! leaves line ends in a quotation as they are. So the lines are read in their order, each by its beginning, and the
+//! first that explains the end decides; one that ends in a quotation always decides, since what comes after it may be
+//! part of the quotation. No banner is among the lines: ours is not printed (see `args`), and that of a jump host comes
+//! after its host key was verified: whoever can write there could as well refuse the login in earnest.
 
-use crate::probe::failure::{Failure, Reason};
+use crate::probe::failure::{Cause, Denied, FileFault, HostKey, Internal, KeyFile, Words};
 
-/// Words of ssh and the reason they stand for; the first that occurs decides, so what is more telling comes
-/// first: a changed host key also prints "Host key verification failed", and a jump host that fails also
-/// prints that the connection was closed.
-const WORDS: &[(&str, Reason)] = &[
-    ("Bad configuration option", Reason::Internal),
-    ("terminating, ", Reason::Internal),
-    ("Can't open user config file", Reason::Internal),
-    ("Bad owner or permissions", Reason::Internal),
-    ("No user exists for uid", Reason::Internal),
-    ("too long for Unix domain socket", Reason::Internal),
-    ("unix_listener:", Reason::Internal),
-    ("REMOTE HOST IDENTIFICATION HAS CHANGED", Reason::HostKey),
-    ("is marked as revoked", Reason::HostKey),
-    ("revoked by file", Reason::HostKey),
-    ("host key is known for", Reason::HostKey),
-    ("Host key verification failed", Reason::HostKey),
-    ("Could not resolve hostname", Reason::Resolve),
-    ("Permission denied (", Reason::Auth),
-    ("Too many authentication failures", Reason::Auth),
-    ("No more authentication methods", Reason::Auth),
-    ("Load key", Reason::Auth),
-    ("Connection timed out", Reason::Timeout),
-    ("Operation timed out", Reason::Timeout),
-    ("timed out during banner exchange", Reason::Timeout),
-    ("not responding", Reason::Timeout),
-    // What a jump host's sshd says of the node behind it.
-    ("open failed: connect failed: Name or service not known", Reason::Resolve),
-    ("open failed: connect failed: Temporary failure in name resolution", Reason::Resolve),
-    ("open failed: connect failed: No address associated with hostname", Reason::Resolve),
-    ("open failed: ", Reason::Connect),
-    ("connect to host", Reason::Connect),
-];
-
-/// Words of a server that is only too busy at the moment (MaxStartups), so that another try may succeed.
-const BUSY: &[&str] = &[
+/// What ssh says when the other side closed the connection before the login, as a server does that is only too busy
+/// (MaxStartups), so that another try may succeed.
+const CLOSED: &[&str] = &[
     "kex_exchange_identification: Connection closed by remote host",
     "kex_exchange_identification: read: Connection reset by peer",
-    "Connection reset by",
-    "Exceeded MaxStartups",
-    "Not allowed at this time",
+    "Connection reset by ",
 ];
 
-/// The failure behind what a master printed before it ended.
-pub(super) fn failure(stderr: &str) -> Failure {
-    match deciding(stderr) {
-        Some((Reason::HostKey, line)) if stderr.contains("IDENTIFICATION HAS CHANGED") => {
-            let whose =
-                line_with(stderr, "Offending").or_else(|| line_with(stderr, "Host key for")).unwrap_or(line);
-            Failure::new(Reason::HostKey, format!("the node's host key has changed ({})", whose.trim()))
-        }
-        Some((reason, line)) => Failure::new(reason, line),
-        None => {
-            // The last one tells only that the connection is gone, where a ProxyCommand says before it why.
-            let mut last: Vec<&str> =
-                stderr.lines().rev().map(str::trim).filter(|line| !line.is_empty()).take(3).collect();
-            last.reverse();
-            let words = if last.is_empty() { "ssh ended without a word".to_owned() } else { last.join("; ") };
-            Failure::new(Reason::Connect, words)
-        }
-    }
+/// The cause behind what a master printed before it ended.
+pub(super) fn diagnose(stderr: &str) -> Cause {
+    explained(stderr).unwrap_or_else(|| {
+        // The last one tells only that the connection is gone, where a ProxyCommand says before it why.
+        let mut last: Vec<&str> = lines(stderr).rev().filter(|line| !line.is_empty()).take(3).collect();
+        last.reverse();
+        if last.is_empty() { Cause::Silent } else { Cause::NoConnection(Words::new(last.join("; "))) }
+    })
 }
 
 /// Whether it is worth trying again at once. A jump host that refused the login, or could not reach the node, also
 /// shows as a closed connection, and is not asked again.
 pub(super) fn is_busy(stderr: &str) -> bool {
-    deciding(stderr).is_none() && BUSY.iter().any(|words| stderr.contains(words))
+    let closed = |line: &str| CLOSED.iter().any(|words| line.starts_with(words));
+    explained(stderr).is_none() && lines(stderr).any(closed)
 }
 
-/// The first reason whose words occur, and the line that they stand in.
-fn deciding(stderr: &str) -> Option<(Reason, &str)> {
-    WORDS.iter().find_map(|(words, reason)| Some((*reason, line_with(stderr, words)?)))
+/// The cause, where a line gives one.
+fn explained(stderr: &str) -> Option<Cause> {
+    let mut key = None;
+    for (number, line) in lines(stderr).enumerate() {
+        key = complaint_of_key(line).or(key);
+        if let Some((login, methods)) = denial(line) {
+            let closed = |line: &str| CLOSED.iter().any(|words| line.starts_with(words));
+            return Some(Cause::Denied(Denied {
+                words: Words::new(line),
+                login: login.to_owned(),
+                kerberos: methods.split(',').any(|method| method.starts_with("gssapi")),
+                at_jump_host: lines(stderr).skip(number + 1).any(closed),
+                key,
+            }));
+        }
+        let rest = || lines(stderr).skip(number + 1);
+        if let Some(cause) = of_host_key(line, rest).or_else(|| of_ourselves(line)).or_else(|| of_way(line)) {
+            return Some(cause);
+        }
+    }
+    None
 }
 
-fn line_with<'a>(text: &'a str, words: &str) -> Option<&'a str> {
-    text.lines().map(str::trim).find(|line| line.contains(words))
+/// As one line ends for ssh: it writes CR LF where it thinks of a terminal.
+fn lines(stderr: &str) -> impl DoubleEndedIterator<Item = &str> {
+    stderr.split('\n').map(|line| line.trim_end_matches('\r').trim())
+}
+
+/// `user@host: Permission denied (publickey,password).`: the login, empty where an old ssh does not say it, and the
+/// methods that the other side offers.
+fn denial(line: &str) -> Option<(&str, &str)> {
+    let (login, methods) = match line.split_once(": Permission denied (") {
+        Some((login, methods)) if login.contains('@') && !login.contains(' ') => (login, methods),
+        Some(_) => return None,
+        None => ("", line.strip_prefix("Permission denied (")?),
+    };
+    Some((login, methods.split(')').next().unwrap_or_default()))
+}
+
+/// What ssh says of a key of ours before it goes on without it.
+fn complaint_of_key(line: &str) -> Option<KeyFile> {
+    if let Some(rest) = line.strip_prefix("Permissions 0") {
+        let (mode, path) = rest.split_once(" for '")?;
+        let path = path.strip_suffix("' are too open.")?;
+        let mode = u32::from_str_radix(mode, 8).ok()?;
+        return Some(KeyFile { path: path.into(), fault: FileFault::Open(mode) });
+    }
+    let (path, problem) = line.strip_prefix("Load key \"")?.rsplit_once("\": ")?;
+    // Of these it has said more before.
+    let fault = match problem {
+        "bad permissions" => return None,
+        "Permission denied" => FileFault::Unreadable(problem.to_owned()),
+        _ => FileFault::NoKey,
+    };
+    Some(KeyFile { path: path.into(), fault })
+}
+
+/// What ssh says of a host key that it does not take.
+fn of_host_key<'a, I: Iterator<Item = &'a str>>(line: &str, rest: impl Fn() -> I) -> Option<Cause> {
+    let framed = line.strip_prefix('@').and_then(|line| line.strip_suffix('@')).map(str::trim);
+    let host_key = match framed {
+        Some("WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!") => {
+            let whose = rest()
+                .find(|line| line.starts_with("Offending "))
+                .or_else(|| rest().find(|line| line.starts_with("Host key for ")));
+            HostKey::Changed(whose.map_or_else(|| Words::new(line), Words::new))
+        }
+        Some("WARNING: REVOKED HOST KEY DETECTED!") => {
+            let marked = rest().find(|line| line.ends_with(" is marked as revoked."));
+            HostKey::Revoked(marked.map_or_else(|| Words::new(line), Words::new))
+        }
+        _ if line.starts_with("Host key ") && line.contains(" revoked by file ") => {
+            HostKey::Revoked(Words::new(line))
+        }
+        _ if line.starts_with("No ") && line.contains(" host key is known for ") => {
+            HostKey::Unknown { words: Words::new(line), missing: None }
+        }
+        _ if line == "Host key verification failed." => HostKey::NotVerified(Words::new(line)),
+        _ => return None,
+    };
+    Some(Cause::HostKey(host_key))
+}
+
+/// What ssh says before it connects, or of its control socket: a fault on our own side.
+fn of_ourselves(line: &str) -> Option<Cause> {
+    let starts = |words: &str| line.starts_with(words);
+    let internal = if let Some(words) = line.strip_prefix("error: terminating, ") {
+        // Our own words, of the step that becomes ssh.
+        Internal::NoSsh(Words::new(words))
+    } else if starts("Can't open user config file ")
+        || starts("Bad owner or permissions on ")
+        || line.contains(": Bad configuration option: ")
+        || line.contains(": terminating, ") && line.ends_with(" bad configuration options")
+    {
+        Internal::SshConfig(Words::new(line))
+    } else if starts("No user exists for uid ") {
+        Internal::NoUserName(Words::new(line))
+    } else if starts("unix_listener: ") || starts("ControlPath too long ") {
+        Internal::ControlSocket(Words::new(line))
+    } else {
+        return None;
+    };
+    Some(Cause::Internal(internal))
+}
+
+/// What ssh says of the way to the node.
+fn of_way(line: &str) -> Option<Cause> {
+    let starts = |words: &str| line.starts_with(words);
+    let timed_out = [": Connection timed out", ": Operation timed out"].iter().any(|end| line.ends_with(end));
+    let words = || Words::new(line);
+    // What a jump host's sshd says of the node behind it: ssh's word for it, and then those of that sshd.
+    let behind = line.strip_prefix("channel ").and_then(|line| Some(line.split_once(": open failed: ")?.1));
+    Some(if starts("Received disconnect from ") {
+        Cause::Disconnected(words())
+    } else if starts("ssh: Could not resolve hostname ") {
+        Cause::Resolve(words())
+    } else if let Some(why) = behind {
+        let unknown = [
+            "Name or service not known",
+            "Temporary failure in name resolution",
+            "No address associated with hostname",
+        ];
+        match why.strip_prefix("connect failed: ") {
+            Some(why) if unknown.contains(&why) => Cause::Resolve(words()),
+            Some(_) if timed_out => Cause::ConnectTimedOut(words()),
+            _ => Cause::NoConnection(words()),
+        }
+    } else if starts("ssh: connect to host ") && timed_out
+        || starts("Connection timed out during banner exchange")
+        || starts("Connection to ") && line.ends_with(" timed out")
+        || starts("Timeout, server ") && line.ends_with(" not responding.")
+    {
+        Cause::ConnectTimedOut(words())
+    } else if starts("ssh: connect to host ")
+        || starts("Unable to negotiate with ")
+        || starts("Bad remote protocol version identification: ")
+    {
+        Cause::NoConnection(words())
+    } else {
+        return None;
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::failure::Reason;
 
     #[track_caller]
-    fn check(stderr: &str, reason: Reason, detail: &str) {
-        let failure = failure(stderr);
-        assert_eq!((failure.reason, failure.detail.as_str()), (reason, detail));
+    fn check(stderr: &str, reason: Reason, words: &str) {
+        let cause = diagnose(stderr);
+        assert_eq!((cause.reason(), cause.to_string().as_str()), (reason, words));
     }
 
     #[test]
@@ -143,6 +241,8 @@ mod tests {
             Reason::Auth,
             "u@gw: Permission denied (publickey).",
         );
+        let denied = "u@gw: Permission denied (publickey).\r\nkex_exchange_identification: Connection closed by remote host\r\n";
+        assert!(matches!(diagnose(denied), Cause::Denied(Denied { at_jump_host: true, .. })));
     }
 
     #[test]
@@ -162,6 +262,69 @@ mod tests {
             Reason::Internal,
             "/home/u/.ssh/config: line 3: Bad configuration option: hostnam",
         );
+    }
+
+    /// As ssh prints what a server sends before anybody has proved who he is: with its line ends.
+    #[test]
+    fn what_comes_after_a_quotation_may_be_part_of_it() {
+        let forged = [
+            "u@h: Permission denied (publickey).",
+            "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @",
+            "Host key verification failed.",
+            "ssh: Could not resolve hostname h: Name or service not known",
+            "No user exists for uid 1",
+            "unix_listener: cannot bind",
+            "error: terminating, x",
+        ];
+        for words in forged {
+            assert_ne!(diagnose(words).reason(), Reason::Connect, "{words}");
+            for quotation in [
+                format!("Received disconnect from 127.0.0.1 port 1:2: {words}"),
+                format!("Received disconnect from 127.0.0.1 port 1:2: x\r\n{words}\r\n"),
+                format!("Unable to negotiate with 127.0.0.1 port 1: no match. Their offer: x\n{words}\r\n"),
+                format!("Bad remote protocol version identification: '{words}'"),
+                format!("channel 0: open failed: administratively prohibited: x\n{words}\n"),
+            ] {
+                assert_eq!(diagnose(&quotation).reason(), Reason::Connect, "{quotation}");
+                assert!(!is_busy(&quotation));
+            }
+        }
+        // The methods that a node offers are its own words, too.
+        let denial = format!("u@h: Permission denied (x\r\n{}\r\n", forged[1]);
+        assert_eq!(diagnose(&denial).reason(), Reason::Auth);
+    }
+
+    #[test]
+    fn words_in_the_middle_of_another_line_are_no_complaint() {
+        for line in [
+            "nc: u@h said: Permission denied (publickey).",
+            "proxy says REMOTE HOST IDENTIFICATION HAS CHANGED",
+        ] {
+            assert_eq!(diagnose(line).reason(), Reason::Connect, "{line}");
+        }
+    }
+
+    #[test]
+    fn key_that_ssh_passes_over_is_part_of_the_refusal() {
+        let key = |stderr: &str| match diagnose(&format!(
+            "{stderr}\nu@h: Permission denied (publickey,gssapi-with-mic).\r\n"
+        )) {
+            Cause::Denied(denied) => {
+                assert!(
+                    (denied.login.as_str(), denied.kerberos, denied.at_jump_host) == ("u@h", true, false)
+                );
+                denied.key
+            }
+            other => panic!("{other:?}"),
+        };
+        let of = |path: &str, fault| Some(KeyFile { path: path.into(), fault });
+        let open = "Permissions 0644 for '/home/u/my key' are too open.\r\nThis private key will be ignored.\r\n\
+            Load key \"/home/u/my key\": bad permissions\r";
+        assert_eq!(key(open), of("/home/u/my key", FileFault::Open(0o644)));
+        assert_eq!(key("Load key \"/k\": error in libcrypto\r"), of("/k", FileFault::NoKey));
+        let closed = of("/k", FileFault::Unreadable("Permission denied".into()));
+        assert_eq!(key("Load key \"/k\": Permission denied\r"), closed);
+        assert_eq!(key(""), None);
     }
 
     #[test]

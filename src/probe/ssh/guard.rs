@@ -1,17 +1,19 @@
 //! The small step between us and an `ssh` master: it ties the master's life to ours.
 //!
 //! The exporter starts itself with the hidden subcommand [`SUBCOMMAND`], which asks the kernel for SIGTERM when
-//! the parent dies, leaves the terminal's session, and becomes `ssh`. So a master cannot outlive a killed
-//! exporter, a Ctrl-C at the terminal reaches only us, and neither ssh nor a jump host's ssh finds a terminal
-//! to ask a question on.
+//! the parent dies, leaves the terminal's session for one of its own, makes that known to the watchdog, and becomes
+//! `ssh`. So neither a master nor what it starts can outlive a killed exporter, a Ctrl-C at the terminal reaches only
+//! us, and neither ssh nor a jump host's ssh finds a terminal to ask a question on.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
+
+use super::watchdog;
 
 /// Name of the hidden subcommand; its arguments are the parent's process id and then those of `ssh`.
 pub const SUBCOMMAND: &str = "ssh-master";
@@ -24,5 +26,6 @@ pub fn become_ssh(parent: i32, args: impl IntoIterator<Item = OsString>) -> io::
         return Err(io::Error::other("the exporter that started this is gone"));
     }
     setsid()?;
-    Err(Command::new("ssh").args(args).exec())
+    watchdog::watch_us()?;
+    Err(Command::new("ssh").args(args).stdout(Stdio::null()).exec())
 }

@@ -12,18 +12,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openssh::{Session, Stdio as RemoteStdio};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::{args, complaint, guard};
+use super::watchdog::Watchdog;
+use super::{args, complaint, group, guard};
 use crate::inventory::Connection;
-use crate::probe::failure::{Failure, Reason};
+use crate::probe::failure::{Cause, Internal, Words};
+use crate::probe::shortage::Shortage;
 
-/// How long a master may take to end when asked, before it is killed.
+/// How long what a command says besides may come after it printed its last.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much of a foreign standard error is kept: its end.
@@ -32,10 +34,13 @@ const TAIL: usize = 8 * 1024;
 /// How much of a reply is read at once: what a pipe holds.
 const CHUNK: usize = 64 * 1024;
 
-/// A master that has logged in. Its process is ended when the last handle is dropped.
+/// A master that has logged in. Its process group is ended when the last handle is dropped.
 #[derive(Debug)]
 pub(super) struct Master {
     session: Session,
+    /// Where it listens.
+    socket: PathBuf,
+    begun: Instant,
     ended: watch::Receiver<bool>,
     /// Dropped with us, which tells the keeper to end the process.
     _wanted: oneshot::Sender<()>,
@@ -48,6 +53,8 @@ pub(super) enum RunError {
     Lost,
     /// The node refuses one more session on a living connection.
     Refused(String),
+    /// A limit of this machine was met.
+    Short(Shortage),
 }
 
 /// How a command ended.
@@ -64,7 +71,7 @@ pub(super) struct Ran {
 pub(super) enum ConnectError {
     /// `ssh` ended without a login, or could not be started.
     Ended {
-        failure: Failure,
+        failure: Cause,
         /// The node seemed only too busy, so that another try may succeed.
         busy: bool,
     },
@@ -73,23 +80,40 @@ pub(super) enum ConnectError {
 }
 
 impl Master {
-    /// Starts a master and waits until it has logged in. Its process is looked after by a task of `tasks`,
-    /// also when this future is dropped half way.
+    /// Starts a master and waits until it has logged in. Its process group is looked after by a task of `tasks`,
+    /// also when this future is dropped half way, and by the watchdog.
     pub(super) async fn connect(
         connection: &Connection,
         socket: PathBuf,
         deadline: Instant,
         tasks: &TaskTracker,
+        watchdog: &Arc<Watchdog>,
     ) -> Result<Self, ConnectError> {
-        let mut child = start(connection, &socket).map_err(|error| ConnectError::Ended {
-            failure: Failure::new(Reason::Internal, format!("cannot start ssh: {error}")),
+        let begun = Instant::now();
+        let mut child = start(connection, &socket, watchdog).map_err(|error| ConnectError::Ended {
+            failure: match Shortage::of_process(&error) {
+                Some(shortage) => Cause::Internal(Internal::Short { doing: "start ssh", shortage }),
+                None => Cause::Internal(Internal::Start(Words::new(error.to_string()))),
+            },
             busy: false,
         })?;
         let words = Arc::new(Mutex::new(Tail::default()));
         let stderr = child.stderr.take();
         let (wanted, unwanted) = oneshot::channel();
         let (end, mut ended) = watch::channel(false);
-        tasks.spawn(keep(child, stderr, words.clone(), unwanted, end, socket.clone()));
+        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(group) = group {
+            watchdog.note(group);
+        }
+        let keeper = keep(child, group, stderr, words.clone(), unwanted, end, socket.clone());
+        let watchdog = watchdog.clone();
+        tasks.spawn(async move {
+            keeper.await;
+            if let Some(group) = group {
+                group::end(group).await;
+                watchdog.forget(group);
+            }
+        });
 
         let mut pause = Duration::from_millis(2);
         loop {
@@ -98,7 +122,7 @@ impl Master {
                 _ = ended.changed() => {
                     let words = words.lock().unwrap_or_else(PoisonError::into_inner).text();
                     return Err(ConnectError::Ended {
-                        failure: complaint::failure(&words),
+                        failure: complaint::diagnose(&words),
                         busy: complaint::is_busy(&words),
                     });
                 }
@@ -106,14 +130,19 @@ impl Master {
             }
             // ssh binds under another name and renames: once the name is there, it listens.
             if socket.exists() {
-                let session = Session::resume_mux(socket.into_boxed_path(), None);
-                return Ok(Self { session, ended, _wanted: wanted });
+                let session = Session::resume_mux(socket.clone().into_boxed_path(), None);
+                return Ok(Self { session, socket, begun, ended, _wanted: wanted });
             }
             if Instant::now() >= deadline {
                 return Err(ConnectError::Late);
             }
             pause = (pause * 3 / 2).min(Duration::from_millis(50));
         }
+    }
+
+    /// When its login began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// Whether the process has ended.
@@ -136,9 +165,14 @@ impl Master {
             .stderr(RemoteStdio::piped())
             .spawn()
             .await
-            .map_err(|error| match error {
-                openssh::Error::SshMux(error) if !self.has_ended() => RunError::Refused(error.to_string()),
-                _ => RunError::Lost,
+            .map_err(|error| match Shortage::of_session(&error) {
+                Some(shortage) => RunError::Short(shortage),
+                None => match error {
+                    openssh::Error::SshMux(error) if !self.has_ended() && self.socket.exists() => {
+                        RunError::Refused(error.to_string())
+                    }
+                    _ => RunError::Lost,
+                },
             })?;
         let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(mut stdin), Some(mut stdout), Some(stderr)) = (stdin, stdout, stderr) else {
@@ -197,14 +231,15 @@ impl Master {
 
 /// Starts `ssh` by way of the guard, as our own executable: `/proc/self/exe` stays right when the file on disk
 /// has been replaced by a newer version.
-fn start(connection: &Connection, socket: &Path) -> io::Result<Child> {
+fn start(connection: &Connection, socket: &Path, watchdog: &Watchdog) -> io::Result<Child> {
     Command::new("/proc/self/exe")
         .arg(guard::SUBCOMMAND)
         .arg(std::process::id().to_string())
         .args(args::master(connection, socket))
         .env("SSH_ASKPASS_REQUIRE", "never")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        // The guard makes its group known by it; ssh does not get it.
+        .stdout(watchdog.pipe()?)
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -213,6 +248,7 @@ fn start(connection: &Connection, socket: &Path) -> io::Result<Child> {
 /// Looks after a master's process until it ends, by itself or because nobody wants it any more.
 async fn keep(
     mut child: Child,
+    group: Option<Pid>,
     stderr: Option<tokio::process::ChildStderr>,
     words: Arc<Mutex<Tail>>,
     mut unwanted: oneshot::Receiver<()>,
@@ -224,11 +260,11 @@ async fn keep(
             _ = child.wait() => return,
             _ = &mut unwanted => {}
         }
-        // Asked to end, ssh removes its socket and hangs up on a jump host's ssh.
-        if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
-            let _ = kill_process(pid, Signal::TERM);
+        // Asked to end, ssh removes its socket.
+        if let Some(group) = group {
+            group::signal(group, Signal::TERM);
         }
-        if timeout(PATIENCE, child.wait()).await.is_err() {
+        if timeout(group::PATIENCE, child.wait()).await.is_err() {
             let _ = child.kill().await;
         }
     };

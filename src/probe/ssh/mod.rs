@@ -5,8 +5,12 @@
 
 mod args;
 mod complaint;
+mod group;
 pub mod guard;
+mod lanes;
 mod master;
+mod node;
+pub mod watchdog;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -14,35 +18,28 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 pub use args::{by_hand, by_hand_asking, by_hand_running};
+pub use lanes::Lane;
 
+use self::lanes::{LOGIN_LOAN, Lanes, SILENCE};
 use self::master::{ConnectError, Master, RunError};
+use self::node::Node;
+use self::watchdog::Watchdog;
 use crate::inventory::Connection;
-use crate::probe::failure::{Failure, Reason};
+use crate::probe::failure::{Cause, Internal, Words};
 use crate::probe::runtime_dir::RuntimeDir;
 
 /// Logins under way at once. More are slower for each, and a bastion's sshd (MaxStartups) begins to drop them.
 const LOGINS: usize = 16;
-
-/// Listings at once on one node's connection; sshd allows ten by default (MaxSessions), and one of an sshd that
-/// refuses so many.
-const LISTINGS_PER_NODE: u32 = 4;
 
 /// How often a login or a session is tried when the node is only too busy.
 const TRIES: u32 = 3;
 
 /// How long a node that refused a session is left to end others, times the refusals.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
-
-/// How long a node is left alone after the first refused login; the time doubles with each further one.
-const HOLD_OFF: Duration = Duration::from_secs(60);
-
-/// The longest it is left alone.
-const LONGEST_HOLD_OFF: Duration = Duration::from_secs(3600);
 
 /// The sessions of all nodes.
 #[derive(Debug)]
@@ -52,34 +49,12 @@ pub struct Sessions {
     next_socket: AtomicU64,
     /// The tasks that look after the masters' processes.
     keepers: TaskTracker,
-    /// Logins to nodes that answered last time, or were never tried.
-    logins: Semaphore,
-    /// Logins to nodes that failed last time, so that dead nodes never make living ones wait.
-    retries: Semaphore,
-    /// Listings under way on all nodes. Taken after the login, for the same reason.
-    listings: Semaphore,
-}
-
-/// What is kept of one node.
-#[derive(Debug)]
-struct Node {
-    master: AsyncMutex<Slot>,
-    listings: Semaphore,
-    failing: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    master: Option<Arc<Master>>,
-    /// The last login that failed, and when, so that those who waited for it share its outcome.
-    failed: Option<(Instant, Failure)>,
-    hold_off: Option<HoldOff>,
-}
-
-#[derive(Debug)]
-struct HoldOff {
-    until: Instant,
-    step: Duration,
+    /// Ends them when we cannot any more.
+    watchdog: Arc<Watchdog>,
+    /// Logins under way, so that dead nodes never make living ones wait.
+    logins: Lanes,
+    /// Listings under way on all nodes. Their places are taken after the login, for the same reason.
+    listings: Lanes,
 }
 
 /// Time spent on the phases of one run.
@@ -109,19 +84,24 @@ pub struct Job<'a> {
     pub input: &'a [u8],
     /// How long all of it may take.
     pub limit: Duration,
+    /// A session from before this is not to be used: what it was given at its login may be out of date.
+    pub login_after: Option<Instant>,
+    /// Whom it may keep waiting.
+    pub lane: Lane,
 }
 
 impl Sessions {
-    /// No session yet; their sockets will lie in `dir`. At most `max_listings` will be under way at once.
+    /// No session yet; their sockets will lie in `dir`. At most `max_listings` of each [`Lane`] will be
+    /// under way at once, those left out that print nothing.
     pub fn new(dir: RuntimeDir, max_listings: usize) -> Self {
         Self {
             dir,
             nodes: Mutex::default(),
             next_socket: AtomicU64::new(1),
             keepers: TaskTracker::new(),
-            logins: Semaphore::new(LOGINS),
-            retries: Semaphore::new(LOGINS),
-            listings: Semaphore::new(max_listings.clamp(1, Semaphore::MAX_PERMITS)),
+            watchdog: Arc::default(),
+            logins: Lanes::new([LOGINS; 3]),
+            listings: Lanes::new([max_listings; 3]),
         }
     }
 
@@ -132,30 +112,37 @@ impl Sessions {
         connection: &Connection,
         job: &Job<'_>,
         mut sink: impl FnMut() -> S,
-    ) -> (Phases, Result<Ran, Failure>) {
+    ) -> (Phases, Result<Ran, Cause>) {
         let mut phases = Phases::default();
         let mut left = job.limit;
         let node = self.node(connection);
         let mut second_try = false;
         let mut refusals = 0;
+        let stopping = || Cause::Internal(Internal::Stopping);
         loop {
             // A node that refused has fewer sessions to give: then it is had alone.
-            let turns = if refusals == 0 { 1 } else { LISTINGS_PER_NODE };
-            let Ok(turn) = node.listings.acquire_many(turns).await else {
-                return (phases, Err(Failure::new(Reason::Internal, "the exporter is stopping")));
+            let turn = if refusals == 0 {
+                node.listings.enter(job.lane).await
+            } else {
+                node.listings.enter_alone().await
             };
-            let (spent, login) = self.login(&node, connection, left).await;
+            let Some(turn) = turn else { return (phases, Err(stopping())) };
+            let (spent, login) = self.login(&node, connection, job.login_after, left).await;
             phases.connect += spent;
             left = left.saturating_sub(spent);
             let (master, kept) = match login {
                 Ok(login) => login,
                 Err(failure) => return (phases, Err(failure)),
             };
-            let Ok(_listing) = self.listings.acquire().await else {
-                return (phases, Err(Failure::new(Reason::Internal, "the exporter is stopping")));
-            };
+            let Some(place) = self.listings.enter(job.lane).await else { return (phases, Err(stopping())) };
             let started = Instant::now();
-            let run = tokio::time::timeout(left, master.run(job.command, job.input, sink())).await;
+            let (is_heard, mut sink) = (AtomicBool::new(false), sink());
+            let run = master.run(job.command, job.input, |chunk| {
+                is_heard.store(true, Ordering::Relaxed);
+                sink(chunk)
+            });
+            let run =
+                tokio::time::timeout(left, lanes::lent_while_heard(place, SILENCE, &is_heard, run)).await;
             let spent = started.elapsed();
             phases.list = Some(phases.list.unwrap_or_default() + spent);
             left = left.saturating_sub(spent);
@@ -164,12 +151,12 @@ impl Sessions {
                 Ok(Err(RunError::Lost)) if kept && !second_try => {
                     tracing::debug!(node = %connection, "a kept session is dead, making a new one");
                     second_try = true;
-                    node.forget(&master).await;
+                    node.forget(&master);
                     continue;
                 }
                 Ok(Err(RunError::Lost)) => {
-                    node.forget(&master).await;
-                    Failure::new(Reason::Connect, "the connection was lost while listing")
+                    node.forget(&master);
+                    Cause::ConnectionLost
                 }
                 Ok(Err(RunError::Refused(words))) if refusals + 1 < TRIES => {
                     tracing::debug!(node = %connection, "the node refuses one more session: {words}");
@@ -179,18 +166,15 @@ impl Sessions {
                     sleep(REFUSED_PAUSE * refusals).await;
                     continue;
                 }
-                Ok(Err(RunError::Refused(words))) => Failure::new(
-                    Reason::Connect,
-                    format!("the node refuses one more session (MaxSessions of its sshd?): {words}"),
-                ),
+                Ok(Err(RunError::Refused(words))) => Cause::SessionRefused(Words::new(words)),
+                // The session is as good as before.
+                Ok(Err(RunError::Short(shortage))) => {
+                    Cause::Internal(Internal::Short { doing: "ask the node", shortage })
+                }
                 Err(_) => {
                     // The link may be dead: the next probe starts afresh, while others finish on this one.
-                    node.forget(&master).await;
-                    let limit = job.limit.as_secs_f64();
-                    Failure::new(
-                        Reason::Timeout,
-                        format!("no complete listing within {limit} s (`probe_timeout`)"),
-                    )
+                    node.forget(&master);
+                    Cause::ListingLate { limit: job.limit }
                 }
             };
             return (phases, Err(failure));
@@ -202,14 +186,17 @@ impl Sessions {
         self.nodes().retain(|connection, _| wanted.contains(connection));
     }
 
+    /// Lets a node be tried again that was left alone after refused logins. If it refuses again, it is left alone for
+    /// twice as long as before.
+    pub fn lift_hold_off(&self, connection: &Connection) {
+        if let Some(node) = self.nodes().get(connection) {
+            node.state().lift_hold_off();
+        }
+    }
+
     /// How many sessions are up.
     pub fn live(&self) -> usize {
-        let is_up = |node: &Arc<Node>| match node.master.try_lock() {
-            Ok(slot) => slot.master.as_ref().is_some_and(|master| !master.has_ended()),
-            // Somebody is logging in: not up yet.
-            Err(_) => false,
-        };
-        self.nodes().values().filter(|node| is_up(node)).count()
+        self.nodes().values().filter(|node| node.session(None).is_some()).count()
     }
 
     /// Ends every session and waits until their processes are gone.
@@ -217,6 +204,7 @@ impl Sessions {
         self.nodes().clear();
         self.keepers.close();
         self.keepers.wait().await;
+        self.watchdog.end().await;
     }
 
     fn node(&self, connection: &Connection) -> Arc<Node> {
@@ -224,11 +212,7 @@ impl Sessions {
         if let Some(node) = nodes.get(connection) {
             return node.clone();
         }
-        let node = Arc::new(Node {
-            master: AsyncMutex::default(),
-            listings: Semaphore::new(LISTINGS_PER_NODE as usize),
-            failing: AtomicBool::new(false),
-        });
+        let node = Arc::new(Node::new());
         nodes.insert(connection.clone(), node.clone());
         node
     }
@@ -237,82 +221,55 @@ impl Sessions {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The node's session, made if there is none, with the time that connecting took (waiting for a turn is
-    /// not counted: a node must not fail because others are slow) and whether it was kept from before.
+    /// The node's session, made if there is none from after `login_after`, with the time that connecting took
+    /// (waiting for a turn is not counted: a node must not fail because others are slow) and whether it was kept
+    /// from before. While it is made, those who are content with the one before go on with that.
     async fn login(
         &self,
         node: &Node,
         connection: &Connection,
+        login_after: Option<Instant>,
         left: Duration,
-    ) -> (Duration, Result<(Arc<Master>, bool), Failure>) {
+    ) -> (Duration, Result<(Arc<Master>, bool), Cause>) {
         let asked = Instant::now();
-        let mut slot = node.master.lock().await;
-        if let Some(master) = &slot.master {
-            if !master.has_ended() {
-                return (Duration::ZERO, Ok((master.clone(), true)));
-            }
-            slot.master = None;
+        if let Some(master) = node.session(login_after) {
+            return (Duration::ZERO, Ok((master, true)));
         }
-        if let Some((when, failure)) = &slot.failed
-            && *when >= asked
-        {
-            return (Duration::ZERO, Err(failure.clone()));
+        let _one_at_a_time = node.login.lock().await;
+        if let Some(master) = node.session(login_after) {
+            return (Duration::ZERO, Ok((master, true)));
         }
-        if let (Some(hold_off), Some((_, failure))) = (&slot.hold_off, &slot.failed) {
-            let wait = hold_off.until.saturating_duration_since(Instant::now()).as_secs();
-            if wait > 0 {
-                let detail = format!(
-                    "{} (left alone for another {wait} s, so that no account is locked out)",
-                    failure.detail
-                );
-                return (Duration::ZERO, Err(Failure::new(Reason::Auth, detail)));
-            }
-        }
-        let lane = if node.failing.load(Ordering::Relaxed) { &self.retries } else { &self.logins };
-        let Ok(_turn) = lane.acquire().await else {
-            return (Duration::ZERO, Err(Failure::new(Reason::Internal, "the exporter is stopping")));
+        let lane = match node.state().before_login(asked) {
+            Ok(lane) => lane,
+            Err(failure) => return (Duration::ZERO, Err(failure)),
+        };
+        let Some(place) = self.logins.enter(lane).await else {
+            return (Duration::ZERO, Err(Cause::Internal(Internal::Stopping)));
         };
         let started = Instant::now();
-        let login = self.try_login(connection, left).await;
-        node.failing.store(login.is_err(), Ordering::Relaxed);
-        match login {
-            Ok(master) => {
-                slot.master = Some(master.clone());
-                (slot.failed, slot.hold_off) = (None, None);
-                (started.elapsed(), Ok((master, false)))
-            }
-            Err(failure) => {
-                let now = Instant::now();
-                slot.hold_off = (failure.reason == Reason::Auth).then(|| {
-                    let step =
-                        slot.hold_off.as_ref().map_or(HOLD_OFF, |last| (last.step * 2).min(LONGEST_HOLD_OFF));
-                    HoldOff { until: now + step, step }
-                });
-                slot.failed = Some((now, failure.clone()));
-                (started.elapsed(), Err(failure))
-            }
-        }
+        let login = lanes::lent(place, LOGIN_LOAN, self.try_login(connection, left)).await;
+        let outcome = node.state().after_login(login);
+        (started.elapsed(), outcome.map(|master| (master, false)))
     }
 
-    async fn try_login(&self, connection: &Connection, left: Duration) -> Result<Arc<Master>, Failure> {
+    async fn try_login(&self, connection: &Connection, left: Duration) -> Result<Arc<Master>, Cause> {
         // A little more than ssh's own limit, so that where ssh can tell what it waited for, it does.
         let limit = (connection.timeout + Duration::from_millis(500)).min(left);
         let deadline = Instant::now() + limit;
-        let late = if limit < connection.timeout {
-            format!("no login within the {:.1} s left of `probe_timeout`", limit.as_secs_f64())
-        } else {
-            format!("no login within {} s (`timeout`)", connection.timeout.as_secs_f64())
-        };
+        let cut = limit < connection.timeout;
+        let late = Cause::LoginLate { limit: limit.min(connection.timeout), cut };
         let mut tries = 1;
         loop {
             let number = self.next_socket.fetch_add(1, Ordering::Relaxed);
-            let socket = self.dir.path().join(number.to_string());
-            match Master::connect(connection, socket, deadline, &self.keepers).await {
+            let dir = self.dir.ready().map_err(|error| {
+                let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+                let words = format!("{error}{}", source.unwrap_or_default());
+                Cause::Internal(Internal::ControlSocket(Words::new(words)))
+            })?;
+            let socket = dir.join(number.to_string());
+            match Master::connect(connection, socket, deadline, &self.keepers, &self.watchdog).await {
                 Ok(master) => return Ok(Arc::new(master)),
-                Err(ConnectError::Late) => {
-                    let detail = format!("{late}, the key exchange included");
-                    return Err(Failure::new(Reason::Timeout, detail));
-                }
+                Err(ConnectError::Late) => return Err(late),
                 Err(ConnectError::Ended { failure, busy: true }) if tries < TRIES => {
                     let pause = Duration::from_millis(100 + jitter() % 400) * tries;
                     if Instant::now() + pause >= deadline {
@@ -323,16 +280,6 @@ impl Sessions {
                 }
                 Err(ConnectError::Ended { failure, .. }) => return Err(failure),
             }
-        }
-    }
-}
-
-impl Node {
-    /// Lets go of a session that is of no more use; it ends when its last user is done.
-    async fn forget(&self, master: &Arc<Master>) {
-        let mut slot = self.master.lock().await;
-        if slot.master.as_ref().is_some_and(|current| Arc::ptr_eq(current, master)) {
-            slot.master = None;
         }
     }
 }

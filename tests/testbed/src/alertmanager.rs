@@ -58,12 +58,20 @@ impl Alertmanager {
     /// # Errors
     /// When a tool is missing, amtool objects to the configuration, or it does not come up.
     pub fn start_with(config: &str, environment: &[(&str, &Path)]) -> Result<Self> {
+        Self::start_on(None, config, environment)
+    }
+
+    /// As [`Alertmanager::start_with`], on this port.
+    ///
+    /// # Errors
+    /// When a tool is missing, amtool objects to the configuration, or it does not come up.
+    pub(crate) fn start_on(port: Option<u16>, config: &str, environment: &[(&str, &Path)]) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("alertmanager-").tempdir()?;
         let path = directory.path().join("alertmanager.yml");
         fs::write(&path, config)?;
         check_config(&path)?;
         for _ in 0..5 {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.map_or_else(free_port, Ok)?));
             let mut command = Command::new(tool::find("prometheus-alertmanager")?);
             command.arg(format!("--config.file={}", path.display()));
             command.arg(format!("--storage.path={}", directory.path().join("data").display()));

@@ -19,14 +19,20 @@ use crate::{Result, poll};
 pub enum Fault {
     /// Closes the connection at once.
     Closes,
-    /// Says nothing, for ever.
+    /// Says nothing, for ever, and holds the connection also when the client has ended its side.
     SilentBeforeBanner,
-    /// Shows a proper banner, and then says nothing, for ever: the key exchange never comes.
+    /// Shows a proper banner, and then as [`Self::SilentBeforeBanner`]: the key exchange never comes.
     SilentAfterBanner,
     /// Sends what is no SSH banner, and goes on to listen.
     GarbageBanner,
     /// Sends lines, as a server may do before its banner, and never comes to the banner.
     EndlessBanner,
+    /// Sends these lines before its banner, and closes.
+    Greets(&'static str),
+    /// Disconnects before the key exchange, for the reason that these words give. So may anybody who answers in its place.
+    Disconnects(&'static str),
+    /// Offers a key exchange of this name only, which no client knows.
+    Offers(&'static str),
 }
 
 /// A scripted server on loopback. Dropping it ends it with its connections.
@@ -94,19 +100,25 @@ impl Drop for Broken {
     }
 }
 
+/// How often it is seen whether the server ends.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Until the client goes or the server ends. A client that goes is no failure here.
 fn serve(mut client: TcpStream, fault: Fault, ending: &AtomicBool) {
-    let pause = Some(Duration::from_millis(50));
-    if client.set_read_timeout(pause).and(client.set_write_timeout(pause)).is_err() {
+    if client.set_read_timeout(Some(PAUSE)).and(client.set_write_timeout(Some(PAUSE))).is_err() {
         return;
     }
-    let greeting: &[u8] = match fault {
+    let banner = b"SSH-2.0-OpenSSH_9.2p1\r\n";
+    let greeting = match fault {
         Fault::Closes => return,
-        Fault::SilentBeforeBanner | Fault::EndlessBanner => b"",
-        Fault::SilentAfterBanner => b"SSH-2.0-OpenSSH_9.2p1\r\n",
-        Fault::GarbageBanner => b"HTTP/1.1 400 Bad Request\r\nSSH-9.9-\xff\xfe\r\n\0\0\0",
+        Fault::SilentBeforeBanner | Fault::EndlessBanner => Vec::new(),
+        Fault::SilentAfterBanner => banner.to_vec(),
+        Fault::GarbageBanner => b"HTTP/1.1 400 Bad Request\r\nSSH-9.9-\xff\xfe\r\n\0\0\0".to_vec(),
+        Fault::Greets(words) => [words.as_bytes(), banner].concat(),
+        Fault::Disconnects(words) => [banner, disconnect(words).as_slice()].concat(),
+        Fault::Offers(name) => [banner, key_exchange(name).as_slice()].concat(),
     };
-    if client.write_all(greeting).is_err() {
+    if client.write_all(&greeting).is_err() || matches!(fault, Fault::Greets(_)) {
         return;
     }
     let mut buffer = [0; 4096];
@@ -116,6 +128,10 @@ fn serve(mut client: TcpStream, fault: Fault, ending: &AtomicBool) {
             _ => client.read(&mut buffer),
         };
         match outcome {
+            // On a jump host the client's way to us stays open as long as we keep it open.
+            Ok(0) if matches!(fault, Fault::SilentBeforeBanner | Fault::SilentAfterBanner) => {
+                thread::sleep(PAUSE)
+            }
             Ok(0) => return,
             Ok(_) => {}
             Err(error)
@@ -126,6 +142,33 @@ fn serve(mut client: TcpStream, fault: Fault, ending: &AtomicBool) {
             Err(_) => return,
         }
     }
+}
+
+/// SSH_MSG_DISCONNECT for a protocol error.
+fn disconnect(words: &str) -> Vec<u8> {
+    packet(&[&[1, 0, 0, 0, 2], string(words).as_slice(), &string("")].concat())
+}
+
+/// SSH_MSG_KEXINIT, where only the key exchange has a name.
+fn key_exchange(name: &str) -> Vec<u8> {
+    let (cookie, other_lists, end) = ([0; 16], string("").repeat(9), [0; 5]);
+    packet(&[&[20], cookie.as_slice(), &string(name), &other_lists, &end].concat())
+}
+
+fn string(text: &str) -> Vec<u8> {
+    let length = u32::try_from(text.len()).unwrap_or_default();
+    [&length.to_be_bytes(), text.as_bytes()].concat()
+}
+
+/// A packet as it is before keys are exchanged: its length, that of the padding, the message, the padding.
+fn packet(message: &[u8]) -> Vec<u8> {
+    let mut padding = 8 - (5 + message.len()) % 8;
+    if padding < 4 {
+        padding += 8;
+    }
+    let length = u32::try_from(1 + message.len() + padding).unwrap_or_default();
+    let lengths = [length.to_be_bytes().as_slice(), &[padding as u8]].concat();
+    [lengths.as_slice(), message, &vec![0; padding]].concat()
 }
 
 /// An address where connecting neither succeeds nor fails: the listener's queue is full, so the kernel drops

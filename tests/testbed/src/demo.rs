@@ -4,6 +4,7 @@
 //! nothing came to node H1 for twelve days.
 
 mod mails;
+mod ports;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use jiff::Timestamp;
+pub use ports::Ports;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -117,6 +119,17 @@ impl Demo {
     /// # Errors
     /// When a part does not come up.
     pub fn start(program: &Path, pace: Pace) -> Result<Self> {
+        Self::start_on(None, program, pace)
+    }
+
+    /// As [`Demo::start`], on these ports.
+    ///
+    /// # Errors
+    /// When a part does not come up.
+    pub fn start_on(ports: Option<Ports>, program: &Path, pace: Pace) -> Result<Self> {
+        if let Some(ports) = &ports {
+            ports.ensure_free()?;
+        }
         ensure!(program.exists(), "there is no exporter at {}; run `cargo build`", program.display());
         let directory = tempfile::Builder::new().prefix("scm-backup-demo-").tempdir()?;
         make_trees(directory.path(), Timestamp::now())?;
@@ -129,15 +142,16 @@ impl Demo {
             configs.push(path);
         }
         let paths: Vec<&Path> = configs.iter().map(PathBuf::as_path).collect();
-        let exporter = Exporter::start(program, &paths)?;
-        let mailing = Mailing::start(program, &paths, DEFAULT, pace.haste)?;
+        let exporter = Exporter::start_on(ports.map_or(0, |ports| ports.exporter), program, &paths)?;
+        let port = ports.map(|ports| ports.alertmanager);
+        let mailing = Mailing::start_on(port, program, &paths, DEFAULT, pace.haste)?;
         let Pace { scrapes, rules, .. } = pace;
         let scrape = SCRAPE
             .replace("localhost:10222", &exporter.address().to_string())
             .replace("scrape_interval: 1m", &format!("scrape_interval: {scrapes}s"))
             .replace("scrape_timeout: 55s", &format!("scrape_timeout: {scrapes}s"))
             .replace("evaluation_interval: 15s", &format!("evaluation_interval: {rules}s"));
-        let prometheus = mailing.watch(&scrape)?;
+        let prometheus = mailing.watch_on(ports.map(|ports| ports.prometheus), &scrape)?;
         Ok(Self { prometheus, mailing, exporter, nodes, configs, program: program.to_owned(), directory })
     }
 

@@ -29,7 +29,15 @@ impl Exporter {
     /// # Errors
     /// When it does not come up; the error shows what it printed.
     pub fn start(program: &Path, configs: &[&Path]) -> Result<Self> {
-        Self::start_with(program, configs, &[] as &[&str], &[])
+        Self::start_on(0, program, configs)
+    }
+
+    /// As [`Exporter::start`], on this port.
+    ///
+    /// # Errors
+    /// When it does not come up; the error shows what it printed.
+    pub(crate) fn start_on(port: u16, program: &Path, configs: &[&Path]) -> Result<Self> {
+        Self::run(port, runtime_directory()?, program, configs, &[] as &[&str], &[])
     }
 
     /// As [`Exporter::start`], with more arguments and environment variables.
@@ -56,11 +64,22 @@ impl Exporter {
         arguments: &[impl AsRef<OsStr>],
         environment: &[(&str, &str)],
     ) -> Result<Self> {
+        Self::run(0, directory, program, configs, arguments, environment)
+    }
+
+    fn run(
+        port: u16,
+        directory: TempDir,
+        program: &Path,
+        configs: &[&Path],
+        arguments: &[impl AsRef<OsStr>],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut command = Command::new(program);
         for config in configs {
             command.arg("--config.file").arg(config);
         }
-        command.args(["--web.listen-address", "127.0.0.1:0"]).args(arguments);
+        command.args(["--web.listen-address", &format!("127.0.0.1:{port}")]).args(arguments);
         command.env_remove("RUNTIME_DIRECTORY").env("XDG_RUNTIME_DIR", runtime_of(&directory));
         command.envs(environment.iter().copied());
         let log = directory.path().join("log");

@@ -26,6 +26,7 @@ pub mod prometheus;
 mod server;
 pub mod smtp;
 pub mod sshd;
+pub mod terminal;
 pub mod tool;
 pub mod tree;
 

@@ -28,6 +28,20 @@ impl Mailing {
     /// # Errors
     /// When a part does not come up, or the exporter refuses to print a configuration.
     pub fn start(program: &Path, configs: &[&Path], default_to: &str, haste: Haste) -> Result<Self> {
+        Self::start_on(None, program, configs, default_to, haste)
+    }
+
+    /// As [`Mailing::start`], with Alertmanager on this port.
+    ///
+    /// # Errors
+    /// When a part does not come up, or the exporter refuses to print a configuration.
+    pub(crate) fn start_on(
+        port: Option<u16>,
+        program: &Path,
+        configs: &[&Path],
+        default_to: &str,
+        haste: Haste,
+    ) -> Result<Self> {
         let sink = SmtpSink::start()?;
         let directory = tempfile::Builder::new().prefix("mailing-").tempdir()?;
         fs::write(directory.path().join("rules.yml"), haste.rules(&shipped_rules()?)?)?;
@@ -53,7 +67,7 @@ impl Mailing {
             "--mail.templates-file",
             &templates.display().to_string(),
         ])?;
-        let alertmanager = Alertmanager::start(&haste.routes(&config)?)?;
+        let alertmanager = Alertmanager::start_on(port, &haste.routes(&config)?, &[])?;
         Ok(Self { alertmanager, sink, directory, haste })
     }
 
@@ -64,6 +78,14 @@ impl Mailing {
     /// # Errors
     /// When it does not come up, does not scrape the exporter, or does not find Alertmanager.
     pub fn watch(&self, scrape_config: &str) -> Result<Prometheus> {
+        self.watch_on(None, scrape_config)
+    }
+
+    /// As [`Mailing::watch`], with Prometheus on this port.
+    ///
+    /// # Errors
+    /// When it does not come up, does not scrape the exporter, or does not find Alertmanager.
+    pub(crate) fn watch_on(&self, port: Option<u16>, scrape_config: &str) -> Result<Prometheus> {
         let (address, rules) = (self.alertmanager.address(), self.directory.path().join("rules.yml"));
         let config = format!(
             "{scrape_config}
@@ -77,7 +99,7 @@ alerting:
         - targets: ['{address}']
 "
         );
-        let prometheus = Prometheus::start_with(&config, &[&self.haste.grace_period()])?;
+        let prometheus = Prometheus::start_on(port, &config, &[&self.haste.grace_period()])?;
         prometheus.wait_for("scm_backup_exporter_build_info", |samples| !samples.is_empty())?;
         poll::until("prometheus has found Alertmanager", || {
             let found = prometheus.api("/api/v1/alertmanagers")?;

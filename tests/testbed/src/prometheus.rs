@@ -67,7 +67,15 @@ impl Prometheus {
     /// # Errors
     /// When a tool is missing, promtool objects to the configuration, or it does not come up.
     pub fn start_with(config: &str, flags: &[&str]) -> Result<Self> {
-        Self::start_in(tempfile::Builder::new().prefix("prometheus-").tempdir()?, config, flags)
+        Self::start_on(None, config, flags)
+    }
+
+    /// As [`Prometheus::start_with`], on this port.
+    ///
+    /// # Errors
+    /// When a tool is missing, promtool objects to the configuration, or it does not come up.
+    pub(crate) fn start_on(port: Option<u16>, config: &str, flags: &[&str]) -> Result<Self> {
+        Self::start_in(tempfile::Builder::new().prefix("prometheus-").tempdir()?, port, config, flags)
     }
 
     /// Starts it with what a file in the OpenMetrics format says was, and scrapes nothing.
@@ -77,16 +85,16 @@ impl Prometheus {
     pub fn start_with_history(openmetrics: &Path) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
         fill(&directory.path().join("data"), openmetrics)?;
-        Self::start_in(directory, "{}\n", &["--storage.tsdb.retention.time=10y"])
+        Self::start_in(directory, None, "{}\n", &["--storage.tsdb.retention.time=10y"])
     }
 
-    fn start_in(directory: TempDir, config: &str, flags: &[&str]) -> Result<Self> {
+    fn start_in(directory: TempDir, port: Option<u16>, config: &str, flags: &[&str]) -> Result<Self> {
         let path = directory.path().join("prometheus.yml");
         fs::write(&path, config)?;
         check_config(&path)?;
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         for _ in 0..5 {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.map_or_else(free_port, Ok)?));
             if let Some(daemon) = serve(directory.path(), address, &flags)? {
                 return Ok(Self { daemon: RefCell::new(daemon), directory, address, flags });
             }

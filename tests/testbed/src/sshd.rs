@@ -222,6 +222,14 @@ impl Sshd {
         self.restart()
     }
 
+    /// Replaces the authorized keys, from the next login on.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn authorize(&self, authorized_keys: &str) -> Result<()> {
+        Ok(fs::write(self.file("authorized_keys"), authorized_keys.trim_end().to_owned() + "\n")?)
+    }
+
     /// All that sshd logged, over restarts.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.file("log")).unwrap_or_default()).into_owned()

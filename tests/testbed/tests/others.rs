@@ -52,6 +52,9 @@ fn broken_servers_are_broken_as_they_say() {
         (Fault::SilentAfterBanner, Some("SSH-2.0-")),
         (Fault::GarbageBanner, Some("HTTP/1.1")),
         (Fault::EndlessBanner, Some("please wait")),
+        (Fault::Greets("hello\r\n"), Some("hello\r\nSSH-2.0-")),
+        (Fault::Disconnects("bye"), Some("SSH-2.0-")),
+        (Fault::Offers("none"), Some("SSH-2.0-")),
     ] {
         let server = Broken::start(fault).unwrap();
         let mut client = TcpStream::connect(server.address()).unwrap();

@@ -1,0 +1,383 @@
+//! What a person can do: about a probe that failed, and about a repo that is not well.
+//!
+//! Log, terminal and page show these words. They are made of facts alone: nothing is asked of a file system here, and no
+//! branch depends on the wording of a message.
+
+use std::path::Path;
+
+use crate::inventory::{HostKeyChecking, Target};
+use crate::listing::{FailCode, ListingError};
+use crate::probe::failure::{Cause, Denied, FileFault, HostKey, Internal, KeyFile};
+use crate::probe::ssh;
+use crate::verdict::Concern;
+
+/// What to do about a probe that failed.
+pub fn of_cause(cause: &Cause, target: &Target) -> String {
+    let node = &target.node;
+    let by_hand = ssh::by_hand(&target.connection);
+    match cause {
+        Cause::Resolve(_) => format!(
+            "check the spelling of {:?}, add it to the ssh configuration, or set `host` in [node {node}]; {} shows the host name that ssh takes",
+            target.connection.host,
+            configured(target)
+        ),
+        Cause::Silent => format!("see what ssh says to a person: {by_hand} true"),
+        Cause::NoConnection(_) | Cause::ConnectionLost => {
+            format!(
+                "see whether the node is up and its sshd listens: {by_hand} true; if it listens at another port, set `port` in [node {node}]"
+            )
+        }
+        Cause::Disconnected(_) => format!(
+            "see why in the log of the node's sshd, since those are the words of whoever answered in its place; if too many keys were tried, set `key_filename` in [node {node}] and IdentitiesOnly in the ssh configuration; try {by_hand} true"
+        ),
+        Cause::SessionRefused(_) => {
+            "raise MaxSessions in the node's sshd_config, or see who else has sessions on that connection"
+                .to_owned()
+        }
+        Cause::HostKey(host_key) => of_host_key(host_key, target),
+        Cause::Denied(denied) | Cause::LeftAlone { denied, .. } => of_denial(denied, target),
+        Cause::ConnectTimedOut(_) | Cause::LoginLate { cut: false, .. } => {
+            format!("try {by_hand} true; if it is only slow, raise `timeout` (to connect) in [node {node}]")
+        }
+        Cause::LoginLate { cut: true, .. } => {
+            format!("try {by_hand} true; if it is only slow, raise `probe_timeout` in [node {node}]")
+        }
+        Cause::ListingLate { .. } => format!(
+            "if the node is only slow, raise `probe_timeout` in [node {node}]; typed there, time find {} >/dev/null says how slow",
+            target.root
+        ),
+        Cause::Unreadable { root, .. } => of_closed_root(root),
+        Cause::NoShell { shell, .. } => {
+            format!("set `shell` in [node {node}], which is {shell} now, to a POSIX shell of the node")
+        }
+        Cause::Listing { error, .. } => of_listing(error, target),
+        Cause::Internal(internal) => of_internal(internal, target),
+    }
+}
+
+/// The command that shows what the ssh configuration makes of the node.
+fn configured(target: &Target) -> String {
+    ssh::by_hand(&target.connection).replacen("ssh ", "ssh -G ", 1)
+}
+
+fn of_host_key(host_key: &HostKey, target: &Target) -> String {
+    let asking = ssh::by_hand_asking(&target.connection);
+    let add = "compare the node's key with its administrator, then add it to known_hosts by logging in once";
+    let changed = "the key has changed: ask the node's administrator why before removing the old one from known_hosts, then try";
+    match host_key {
+        HostKey::Unknown { missing: Some(file), .. } => format!(
+            "{} is not there: correct `known_hosts` in [node {}]; if it is to be made, {add}: {asking}",
+            file.display(),
+            target.node
+        ),
+        HostKey::Unknown { missing: None, .. } => format!("{add}: {asking}"),
+        HostKey::NotVerified(_) if target.connection.host_key_checking == HostKeyChecking::Strict => {
+            format!("{add}: {asking}")
+        }
+        // A node that is taken as it is when first seen fails only when its key has changed.
+        HostKey::NotVerified(_) | HostKey::Changed(_) => format!("{changed} {asking}"),
+        HostKey::Revoked(_) => {
+            "the key is revoked: ask the node's administrator for the new one, and who holds the old one"
+                .to_owned()
+        }
+    }
+}
+
+fn of_denial(denied: &Denied, target: &Target) -> String {
+    let (node, connection) = (&target.node, &target.connection);
+    let mut advice = if denied.at_jump_host {
+        let host = connection.gateway.as_deref().unwrap_or("the jump host");
+        let account = if denied.login.is_empty() { "our account" } else { &denied.login };
+        format!(
+            "it is the jump host that refuses: add our public key itself to authorized_keys of {account} on {host}; user and key for it come from the ssh configuration, not from [node {node}]"
+        )
+    } else {
+        match &denied.key {
+            Some(KeyFile { fault: FileFault::Encrypted, path }) => {
+                format!("{}; if the agent holds it already, {}", of_encrypted(path), renew(node))
+            }
+            Some(key) => return of_key(key, node),
+            None => format!("{}{}", of_account(denied, target), renew(node)),
+        }
+    };
+    if denied.kerberos {
+        advice.push_str("; with Kerberos, see by klist whether our ticket has expired");
+    }
+    format!("{advice}; try {} true", ssh::by_hand(connection))
+}
+
+/// The account may be the wrong one, which the node does not say.
+fn of_account(denied: &Denied, target: &Target) -> String {
+    let node = &target.node;
+    match (&target.connection.user, denied.login.split_once('@')) {
+        (Some(user), _) => {
+            format!("check that {user}, the `user` of node {node}, is the account there; if it is, ")
+        }
+        (None, Some((user, _))) => {
+            format!("check that {user} is the account there, or set `user` in [node {node}]; if it is, ")
+        }
+        (None, None) => String::new(),
+    }
+}
+
+/// How a node gets its line, or a new one.
+fn renew(node: &str) -> String {
+    format!(
+        "add the output of `scm-backup-exporter authorized-key {node}` to its ~/.ssh/authorized_keys, replacing any older line"
+    )
+}
+
+fn of_encrypted(path: &Path) -> String {
+    format!(
+        "our key {0} has a passphrase: load it into the agent of the user that runs the exporter (ssh-add {0}), or use a key without one",
+        path.display()
+    )
+}
+
+fn of_key(key: &KeyFile, node: &str) -> String {
+    let path = key.path.display();
+    match &key.fault {
+        FileFault::Missing => format!("our key {path} is not there: correct `key_filename` in [node {node}]"),
+        FileFault::Unreadable(problem) => format!(
+            "our key {path} cannot be read: {problem}; correct `key_filename` in [node {node}], or let the user that runs the exporter read it"
+        ),
+        FileFault::NotAFile => {
+            format!(
+                "our key {path} is no file: set `key_filename` in [node {node}] to the private key itself"
+            )
+        }
+        FileFault::PublicKey => format!(
+            "our key {path} is a public key: set `key_filename` in [node {node}] to the private key{}",
+            match key.path.extension() {
+                Some(extension) if extension == "pub" =>
+                    format!(", {}", key.path.with_extension("").display()),
+                _ => String::new(),
+            }
+        ),
+        FileFault::NoKey => {
+            format!("our key {path} holds no private key: set `key_filename` in [node {node}] to one")
+        }
+        FileFault::Open(mode) => {
+            format!(
+                "ssh ignores our key {path} because others can read it (mode {mode:04o}): chmod 600 {path}"
+            )
+        }
+        FileFault::Encrypted => of_encrypted(&key.path),
+    }
+}
+
+fn of_closed_root(root: &str) -> String {
+    format!(
+        "let the login user read everything below {root} on the node, or log in as another `user`; typed there, find {root} >/dev/null names what is closed"
+    )
+}
+
+fn of_listing(error: &ListingError, target: &Target) -> String {
+    let (node, root) = (&target.node, &target.root);
+    match error {
+        ListingError::Refused(code) => of_refusal(*code, target),
+        ListingError::OtherVersion { .. } => renew(node),
+        ListingError::OutOfTime => format!("raise `probe_timeout` in [node {node}]"),
+        ListingError::TooMuchNoise => format!(
+            "silence its profile scripts; see what the node prints: {} true",
+            ssh::by_hand(&target.connection)
+        ),
+        ListingError::RemoteTool { .. } => of_broken_disk(root),
+        ListingError::NoBegin { .. }
+        | ListingError::Truncated { .. }
+        | ListingError::CountMismatch { .. }
+        | ListingError::Malformed { .. }
+        | ListingError::LineTooLong => format!(
+            "see what the node prints: echo 'echo hello' | {} {} -s; a profile must not exit or read standard input, the login shell must let in, and `shell` be a POSIX shell",
+            ssh::by_hand(&target.connection),
+            target.connection.shell
+        ),
+    }
+}
+
+fn of_broken_disk(root: &str) -> String {
+    format!(
+        "typed on the node, find {root} >/dev/null shows whether its disk or mount fails or hangs; if it does not, the node's system log may name a tool that was killed"
+    )
+}
+
+fn of_refusal(code: FailCode, target: &Target) -> String {
+    let (node, hub, root) = (&target.node, &target.hub, &target.root);
+    let (scm_fold, srvnode) = root.rsplit_once("/backup/").unwrap_or((root, ""));
+    let values = |and| {
+        format!(
+            "`scm_fold` in [node {node}], which is {scm_fold}, {and} `srvnode` in [hub {hub}], which is {srvnode}"
+        )
+    };
+    match code {
+        FailCode::RootMissing => {
+            format!("see whether {root} is there on the node; if it lies elsewhere, correct {}", values("or"))
+        }
+        FailCode::RootVarUnset => format!(
+            "set `scm_fold` in [node {node}], which gives {root}, to the directory of the node that holds backup/"
+        ),
+        FailCode::RootNotAbsolute | FailCode::BadRoot => format!(
+            "set `scm_fold` in [node {node}], which gives {scm_fold}, to the absolute path of the directory that holds backup/"
+        ),
+        FailCode::RootDenied => of_closed_root(root),
+        FailCode::RootNotAllowed => {
+            format!("look for a misspelling in {}; if both are right, {}", values("and"), renew(node))
+        }
+        FailCode::Stuck => of_broken_disk(root),
+        FailCode::NoLister | FailCode::NoAwk => {
+            "install findutils (or BusyBox with find, xargs and stat) and awk on the node".to_owned()
+        }
+    }
+}
+
+fn of_internal(internal: &Internal, target: &Target) -> String {
+    match internal {
+        Internal::Short { shortage, .. } => shortage.remedy().to_owned(),
+        Internal::Start(_) => {
+            "see whether the machine, or the exporter's unit, is at a limit of processes, files or memory".to_owned()
+        }
+        Internal::NoSsh(_) => "see that ssh can be run by the user that runs the exporter, and lies in its PATH".to_owned(),
+        Internal::SshConfig(_) => format!(
+            "correct the ssh configuration of the user that runs the exporter; {} reads it too",
+            configured(target)
+        ),
+        Internal::NoUserName(_) => {
+            "ssh needs a name for the user that runs the exporter: give its number an entry in /etc/passwd, or, in a container, keep the image's own user".to_owned()
+        }
+        Internal::ControlSocket(_) => {
+            "make room where the exporter's directory for control sockets lies, or set XDG_RUNTIME_DIR to a directory of its user that nothing clears; the next login makes it again".to_owned()
+        }
+        Internal::KnownHosts { file, .. } => format!(
+            "let the user that runs the exporter read {}, or correct `known_hosts` in [node {}]",
+            file.display(),
+            target.node
+        ),
+        Internal::NoRandomness(_) | Internal::Stopping | Internal::NeverRead | Internal::Panicked => {
+            "see the exporter's log; what is not explained there is a bug worth reporting".to_owned()
+        }
+    }
+}
+
+/// What to do about what is the matter with a repo.
+pub fn of_concern(concern: &Concern) -> &'static str {
+    match concern {
+        Concern::Missing => {
+            "See what the node holds; if it is not there, see whether the hub still makes and sends it."
+        }
+        Concern::NotSeen { .. } => "Let the login user read the whole tree on the node.",
+        Concern::TooOld { .. } => {
+            "See what came last; then see on the hub why nothing was sent since: its nightly job, the transfer, room on the node."
+        }
+        Concern::Empty | Concern::NoSidecar | Concern::Contradicted { .. } | Concern::Garbled => {
+            "Look at the newest and its sidecar; if the transfer was cut, send it again from the hub."
+        }
+        Concern::Shrunk { .. } => {
+            "Compare the newest with those before it; if it was cut, make and send it again; if it is right, three more such nights settle it."
+        }
+        Concern::TooFew { .. } => "See on the node whether something removed older ones.",
+        Concern::TooMany { .. } => "See why nothing purges the older ones any more.",
+        Concern::Future { .. } => "See whether the hub's clock and its `timezone` here are right.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing::Tool;
+    use crate::probe::failure::Words;
+    use crate::report::samples::target;
+
+    fn words() -> Words {
+        Words::new("words of ssh")
+    }
+
+    fn denied() -> Denied {
+        Denied { words: words(), login: "backup@C".into(), kerberos: false, at_jump_host: false, key: None }
+    }
+
+    #[track_caller]
+    fn of_listing(error: ListingError) -> String {
+        of_cause(&Cause::listing(error), &target())
+    }
+
+    #[test]
+    fn changed_host_key_is_not_simply_to_be_added() {
+        let advice = |host_key| of_cause(&Cause::HostKey(host_key), &target());
+        let unknown = |missing| HostKey::Unknown { words: words(), missing };
+        assert!(advice(unknown(None)).starts_with("compare the node's key"));
+        assert!(advice(unknown(Some("/no".into()))).starts_with("/no is not there: correct `known_hosts`"));
+        assert!(advice(HostKey::Changed(words())).starts_with("the key has changed"));
+        assert!(advice(HostKey::Revoked(words())).starts_with("the key is revoked"));
+    }
+
+    #[test]
+    fn key_file_that_is_of_no_use_is_all_that_is_spoken_of() {
+        for (path, fault, said) in [
+            ("/k", FileFault::Missing, "our key /k is not there"),
+            ("/k", FileFault::Unreadable("no".into()), "our key /k cannot be read: no"),
+            ("/k", FileFault::NotAFile, "our key /k is no file"),
+            ("/k.pub", FileFault::PublicKey, "the private key, /k"),
+            ("/k", FileFault::NoKey, "our key /k holds no private key"),
+            ("/k", FileFault::Open(0o644), "(mode 0644): chmod 600 /k"),
+        ] {
+            let key = Some(KeyFile { path: path.into(), fault });
+            let advice = of_cause(&Cause::Denied(Denied { key, ..denied() }), &target());
+            assert!(advice.contains(said), "{advice}");
+            assert!(!advice.contains("authorized"), "{advice}");
+        }
+    }
+
+    #[test]
+    fn refused_login_names_the_account_and_the_nodes_own_line() {
+        let advice = of_cause(&Cause::Denied(denied()), &target());
+        assert!(advice.contains("`scm-backup-exporter authorized-key C`"), "{advice}");
+        assert!(advice.starts_with("check that backup is the account"), "{advice}");
+        let mut configured = target();
+        configured.connection.user = Some("bakcup".into());
+        let advice = of_cause(&Cause::Denied(denied()), &configured);
+        assert!(advice.starts_with("check that bakcup, the `user` of node C,"), "{advice}");
+    }
+
+    #[test]
+    fn refusal_by_a_jump_host_or_in_a_realm_has_its_own_hint() {
+        let advice = |denied| of_cause(&Cause::Denied(denied), &target());
+        assert!(!advice(denied()).contains("jump host") && !advice(denied()).contains("klist"));
+        assert!(advice(Denied { kerberos: true, ..denied() }).contains("klist"));
+        let advice = advice(Denied { at_jump_host: true, ..denied() });
+        assert!(advice.contains("it is the jump host that refuses"), "{advice}");
+        assert!(!advice.contains("scm-backup-exporter authorized-key"), "{advice}");
+    }
+
+    #[test]
+    fn root_that_the_forced_command_does_not_allow_is_looked_for_a_misspelling_first() {
+        let advice = of_listing(ListingError::Refused(FailCode::RootNotAllowed));
+        assert_eq!(advice.matches("authorized-key C").count(), 1, "{advice}");
+        for value in ["`scm_fold` in [node C], which is $SCM_FOLD", "`srvnode` in [hub C2], which is cms02"] {
+            assert!(advice.contains(value), "{advice}");
+        }
+    }
+
+    #[test]
+    fn older_line_is_to_be_made_anew_and_nothing_else() {
+        let advice = of_listing(ListingError::OtherVersion { found: "0".into() });
+        assert!(advice.starts_with("add the output of `scm-backup-exporter authorized-key C`"), "{advice}");
+        assert!(!advice.contains("profile"), "{advice}");
+    }
+
+    #[test]
+    fn advice_names_what_is_to_be_changed() {
+        assert!(of_listing(ListingError::Refused(FailCode::RootVarUnset)).contains("`scm_fold` in [node C]"));
+        assert!(of_listing(ListingError::OutOfTime).contains("`probe_timeout` in [node C]"));
+        let failed = ListingError::RemoteTool { tool: Tool::Find, status: 1, complaint: None };
+        assert!(of_listing(failed).contains("whether its disk"));
+        let advice = |cause| of_cause(&cause, &target());
+        let shell = Cause::NoShell { shell: "dash".into(), ended: Default::default() };
+        assert!(advice(shell).contains("`shell` in [node C], which is dash now"));
+        assert!(advice(Cause::ConnectTimedOut(words())).contains("`timeout` (to connect) in [node C]"));
+        assert!(advice(Cause::Resolve(words())).contains("`host` in [node C]"));
+        let socket = Cause::Internal(Internal::ControlSocket(words()));
+        assert!(advice(socket).contains("the next login makes it again"));
+        assert!(advice(Cause::Internal(Internal::NoUserName(words()))).contains("/etc/passwd"));
+        assert!(advice(Cause::Internal(Internal::SshConfig(words()))).contains("ssh -G -o BatchMode=yes C"));
+    }
+}

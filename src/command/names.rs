@@ -1,0 +1,59 @@
+//! What to say about a hub or a node that is not configured.
+
+use std::collections::BTreeSet;
+
+use crate::config::nearest;
+use crate::inventory::{Hub, Inventory};
+
+/// Names that are listed at most.
+const LISTED: usize = 20;
+
+/// No hub has this name; it was to be probed.
+pub(super) fn no_hub(inventory: &Inventory, name: &str) -> String {
+    let hubs: BTreeSet<&str> = inventory.hubs.keys().map(String::as_str).collect();
+    let of_hubs: Vec<String> = inventory
+        .targets()
+        .filter(|target| target.node == name)
+        .map(|target| format!("`probe {} {name}`", target.hub))
+        .collect();
+    if of_hubs.is_empty() {
+        format!("no hub {name:?} is configured{}", known(name, &hubs))
+    } else {
+        format!("{name:?} is a node; put its hub before it: {}", of_hubs.join(" or "))
+    }
+}
+
+/// The hub has no node of this name.
+pub(super) fn no_node_of_hub(hub: &Hub, name: &str) -> String {
+    format!("hub {:?} has no node {name:?}{}", hub.name, known(name, &nodes_of(hub)))
+}
+
+/// No node of any hub has this name.
+pub(super) fn no_node(inventory: &Inventory, name: &str) -> String {
+    if let Some(hub) = inventory.hubs.get(name) {
+        return format!("{name:?} is a hub; name one of its nodes: {}", list(&nodes_of(hub)));
+    }
+    let nodes = inventory.targets().map(|target| target.node.as_str()).collect();
+    format!("no node {name:?} is configured{}", known(name, &nodes))
+}
+
+fn nodes_of(hub: &Hub) -> BTreeSet<&str> {
+    hub.targets.keys().map(String::as_str).collect()
+}
+
+/// The name that was probably meant, and those there are.
+fn known(name: &str, names: &BTreeSet<&str>) -> String {
+    let there_are = format!("there {} {}", if names.len() == 1 { "is only" } else { "are" }, list(names));
+    match nearest(name, names.iter().copied()) {
+        Some(meant) => format!("; did you mean `{meant}`? ({there_are})"),
+        None => format!("; {there_are}"),
+    }
+}
+
+fn list(names: &BTreeSet<&str>) -> String {
+    let listed = names.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
+}

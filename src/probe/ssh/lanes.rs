@@ -1,0 +1,160 @@
+//! Who waits for whom. Logins and listings are limited in number, and one that hangs must not hold up the others: each
+//! kind waits in a lane of its own, and a place is lent only for as long as something happens.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::sleep;
+
+/// How long a login may take before its place goes to the next. Making one is a tenth of a second of work, also when
+/// all places are taken and the machine is busy hardly two; what takes longer waits for the other side.
+pub(super) const LOGIN_LOAN: Duration = Duration::from_secs(2);
+
+/// How long a listing may print nothing before its place goes to the next.
+pub(super) const SILENCE: Duration = Duration::from_secs(2);
+
+/// What is known of whoever wants a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// It answered last time.
+    Proven,
+    /// It was never tried.
+    Untried,
+    /// It did not answer last time, or not within its time.
+    Failing,
+}
+
+/// A number of places for each [`Lane`].
+#[derive(Debug)]
+pub(super) struct Lanes {
+    proven: Semaphore,
+    untried: Semaphore,
+    failing: Semaphore,
+    sizes: [u32; 3],
+}
+
+/// Places that are taken, until this is dropped.
+pub(super) type Places<'a> = Vec<SemaphorePermit<'a>>;
+
+impl Lanes {
+    /// With so many places for the proven, the untried and the failing, and at least one.
+    pub(super) fn new(sizes: [usize; 3]) -> Self {
+        let sizes =
+            sizes.map(|size| u32::try_from(size.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX));
+        let [proven, untried, failing] = sizes.map(|size| Semaphore::new(size as usize));
+        Self { proven, untried, failing, sizes }
+    }
+
+    /// Waits for a place; `None` when there will be none any more.
+    pub(super) async fn enter(&self, lane: Lane) -> Option<Places<'_>> {
+        let lane = match lane {
+            Lane::Proven => &self.proven,
+            Lane::Untried => &self.untried,
+            Lane::Failing => &self.failing,
+        };
+        Some(vec![lane.acquire().await.ok()?])
+    }
+
+    /// Waits for every place there is.
+    pub(super) async fn enter_alone(&self) -> Option<Places<'_>> {
+        let mut places = Vec::new();
+        // Always in this order, so that no two wait for each other.
+        for (lane, size) in [&self.proven, &self.untried, &self.failing].into_iter().zip(self.sizes) {
+            places.push(lane.acquire_many(size).await.ok()?);
+        }
+        Some(places)
+    }
+}
+
+/// Does the work, and gives the place back when it ends or after `loan`, whichever comes first.
+pub(super) async fn lent<T>(place: Places<'_>, loan: Duration, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = sleep(loan) => drop(place),
+    }
+    work.await
+}
+
+/// Does the work, and gives the place back when it ends or has set `is_heard` for as long as `silence` no more.
+pub(super) async fn lent_while_heard<T>(
+    place: Places<'_>,
+    silence: Duration,
+    is_heard: &AtomicBool,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = sleep(silence) => {}
+        }
+        if !is_heard.swap(false, Ordering::Relaxed) {
+            break;
+        }
+    }
+    drop(place);
+    work.await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    /// Whether somebody finds a place within the time.
+    async fn finds_place(lanes: &Lanes, lane: Lane, within: Duration) -> bool {
+        timeout(within, lanes.enter(lane)).await.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_kind_waits_for_no_other() {
+        let lanes = Lanes::new([1, 1, 0]);
+        let _failing = lanes.enter(Lane::Failing).await.unwrap();
+        let _untried = lanes.enter(Lane::Untried).await.unwrap();
+        assert!(finds_place(&lanes, Lane::Proven, Duration::ZERO).await);
+        assert!(!finds_place(&lanes, Lane::Failing, Duration::from_secs(3600)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn place_of_a_login_that_hangs_goes_to_the_next() {
+        let lanes = Lanes::new([1; 3]);
+        let place = lanes.enter(Lane::Untried).await.unwrap();
+        let begun = Instant::now();
+        let hangs = lent(place, LOGIN_LOAN, pending::<()>());
+        tokio::select! {
+            () = hangs => unreachable!("it hangs"),
+            next = lanes.enter(Lane::Untried) => assert!(next.is_some()),
+        }
+        assert_eq!(begun.elapsed().as_secs(), LOGIN_LOAN.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn listing_keeps_its_place_while_it_prints_and_no_longer() {
+        let lanes = Lanes::new([1; 3]);
+        let place = lanes.enter(Lane::Proven).await.unwrap();
+        let is_heard = AtomicBool::new(false);
+        let begun = Instant::now();
+        let work = async {
+            for _ in 0..10 {
+                sleep(SILENCE / 2).await;
+                is_heard.store(true, Ordering::Relaxed);
+            }
+            pending::<()>().await;
+        };
+        tokio::select! {
+            () = lent_while_heard(place, SILENCE, &is_heard, work) => unreachable!("it hangs"),
+            next = lanes.enter(Lane::Proven) => assert!(next.is_some()),
+        }
+        let silent_from = SILENCE * 5;
+        assert!(begun.elapsed() >= silent_from + SILENCE / 2, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() <= silent_from + SILENCE * 3, "{:?}", begun.elapsed());
+    }
+}

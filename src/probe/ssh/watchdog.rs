@@ -1,0 +1,131 @@
+//! What ends the masters' process groups when the exporter is killed.
+//!
+//! The kernel tells a master of the exporter's death (see [`guard`](super::guard)), but not what the master started. So
+//! the exporter starts itself once more, with the hidden subcommand [`SUBCOMMAND`]: one process for all masters. It
+//! reads from a pipe which groups there are, and finds the pipe closed when the exporter is gone.
+
+use std::collections::HashSet;
+use std::io::{self, BufRead as _, PipeWriter, Write as _};
+use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, getpid, kill_process_group, setsid};
+use tokio::process::{Child, Command};
+
+use super::group;
+
+/// Name of the hidden subcommand.
+pub const SUBCOMMAND: &str = "ssh-watchdog";
+
+/// The watchdog's process, started when it is first needed, and the groups that there are.
+#[derive(Debug, Default)]
+pub(super) struct Watchdog(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    running: Option<Running>,
+    groups: HashSet<Pid>,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Child,
+    pipe: PipeWriter,
+}
+
+impl Watchdog {
+    /// The pipe by which a guard makes its group known, see [`watch_us`].
+    pub(super) fn pipe(&self) -> io::Result<PipeWriter> {
+        let State { running, groups } = &mut *self.state();
+        if let Some(Running { process, pipe }) = running
+            && matches!(process.try_wait(), Ok(None))
+        {
+            return pipe.try_clone();
+        }
+        // It is the first, or somebody killed the one before.
+        let Running { pipe, .. } = running.insert(Running::start()?);
+        for group in &*groups {
+            writeln!(pipe, "+{}", group.as_raw_nonzero())?;
+        }
+        pipe.try_clone()
+    }
+
+    /// A guard with this group was started; the watchdog learns of it by the guard.
+    pub(super) fn note(&self, group: Pid) {
+        self.state().groups.insert(group);
+    }
+
+    /// A group is gone.
+    pub(super) fn forget(&self, group: Pid) {
+        let State { running, groups } = &mut *self.state();
+        groups.remove(&group);
+        if let Some(Running { pipe, .. }) = running {
+            // A watchdog that was killed has nothing to forget.
+            let _ = writeln!(pipe, "-{}", group.as_raw_nonzero());
+        }
+    }
+
+    /// Ends it.
+    pub(super) async fn end(&self) {
+        let running = self.state().running.take();
+        if let Some(Running { mut process, pipe }) = running {
+            drop(pipe);
+            let _ = process.wait().await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    fn start() -> io::Result<Self> {
+        let (reader, pipe) = io::pipe()?;
+        let process = Command::new("/proc/self/exe")
+            .arg(SUBCOMMAND)
+            .stdin(reader)
+            .stdout(Stdio::null())
+            // Who reads what the exporter prints is to see its end when it is killed.
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self { process, pipe })
+    }
+}
+
+/// Makes our own group known to the watchdog, which reads our standard output.
+pub(super) fn watch_us() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "+{}", getpid().as_raw_nonzero())?;
+    out.flush()
+}
+
+/// Is the watchdog: returns when the exporter is gone and all its groups are.
+pub fn watch() -> io::Result<()> {
+    // What a terminal tells the exporter is not for us.
+    setsid()?;
+    let mut groups = HashSet::new();
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let (sign, number) = line.split_at_checked(1).unwrap_or_default();
+        if let Some(group) = number.parse().ok().and_then(Pid::from_raw) {
+            match sign {
+                "+" => groups.insert(group),
+                _ => groups.remove(&group),
+            };
+        }
+    }
+    for signal in [Signal::TERM, Signal::KILL] {
+        let deadline = Instant::now() + group::PATIENCE;
+        for group in &groups {
+            let _ = kill_process_group(*group, signal);
+        }
+        while groups.iter().any(|group| group::is_there(*group)) && Instant::now() < deadline {
+            thread::sleep(group::PAUSE);
+        }
+        groups.retain(|group| group::is_there(*group));
+    }
+    Ok(())
+}
