@@ -6,7 +6,7 @@
 /// The script's own names, of functions and variables. None of them is a word of the protocol, of a tool's options or
 /// of the environment, and those that save most come first: they become one letter.
 #[rustfmt::skip]
-const NAMES: [&str; 74] = [
+const NAMES: [&str; 72] = [
     "variable", "path", "text", "nonce", "fail", "value", "prints_number", "line", "expand_root",
     "count_complaints", "others", "denials", "newline", "pause", "ask_login_shell", "find_tools", "path_after",
     "told", "finish_records", "parent", "losses", "watched", "start_watcher", "stat_of_slash", "parents",
@@ -14,7 +14,7 @@ const NAMES: [&str; 74] = [
     "query", "quoted", "enter_root", "tree", "print_room", "total", "first", "below", "from_stat", "start",
     "grown", "state", "fields", "pair", "finish", "target", "answer", "broken", "identify", "used", "lines",
     "shell", "sidecar", "watcher", "records", "mark", "prepare", "more", "seen", "word", "walk", "entry",
-    "watch", "ended", "ask", "link", "rest", "got", "comm", "main", "own",
+    "watch", "ended", "ask", "link", "got", "main", "own",
 ];
 
 /// Letters that are no name in the script, nor likely that of a variable at the front of a root.
