@@ -86,54 +86,54 @@ const OF_BOTH: &[Kind] = &[Kind::Hub, Kind::Node, Kind::Env];
 const OF_ALL: &[Kind] = &[Kind::Hub, Kind::Node, Kind::Repo, Kind::Env];
 
 keys! {
-    /// the hub's host name as it stands in the paths on its nodes
+    /// host name of the hub in the paths on its nodes
     SRVNODE: String = "srvnode", OF_HUBS, Here, value::srvnode, "required", "`zz.example.org`";
-    /// the repos that must be there, and the only ones looked at
-    SELECT: Vec<Repo> = "select", OF_HUBS, Here, value::repos, "every repo found; one that vanishes is not missed", "`svn/main tracs/main`";
-    /// who gets mail, separated by spaces
+    /// the repos that must exist; others are ignored
+    SELECT: Vec<Repo> = "select", OF_HUBS, Here, value::repos, "every repo found; none is reported as missing", "`svn/main tracs/main`";
+    /// mail addresses, separated by spaces
     EMAIL: Vec<String> = "email", OF_HUBS, Here, value::emails, "nobody", "`admin@example.org`";
     /// a page about the hub, shown with it
     REPORTURL: String = "reporturl", OF_HUBS, Here, value::page, "none", "`https://reports.example.org/%(srvnode)s/`";
     /// a remark, shown with the hub
     MESSAGE: String = "message", OF_HUBS, Here, value::remark, "none", "`\"Ask Lin first\"`";
-    /// IANA zone of the stamps in the paths; the hub's wins
+    /// IANA time zone of the stamps; the hub's value wins
     TIMEZONE: TimeZone = "timezone", OF_BOTH, Here, value::timezone, "the node's own UTC offset", "`Asia/Shanghai`";
-    /// directory on the node that holds `backup/`; may begin with `~` or a variable of the node; the node's
-    /// wins
+    /// directory on the node that contains `backup/`; may begin with `~` or a variable of the node; the node's
+    /// value wins
     SCM_FOLD: String = "scm_fold", OF_BOTH, OnTheNode, value::scm_fold, "`$SCM_FOLD`", "`/volume1/scm`";
-    /// what ssh connects to
+    /// host that ssh connects to
     HOST: String = "host", OF_NODES, Here, value::host, "the name in `[HUB]`", "`192.0.2.17`";
     /// account on the node
-    USER: String = "user", OF_NODES, Here, value::user, "what ssh takes", "`backup`";
-    /// port of its SSH server
-    PORT: u16 = "port", OF_NODES, Here, value::port, "what ssh takes", "`229`";
+    USER: String = "user", OF_NODES, Here, value::user, "ssh's choice", "`backup`";
+    /// port of the node's SSH server
+    PORT: u16 = "port", OF_NODES, Here, value::port, "ssh's choice", "`229`";
     /// private key
-    KEY_FILENAME: PathBuf = "key_filename", OF_NODES, Here, value::path, "what ssh takes", "`~/.ssh/id_backup`";
+    KEY_FILENAME: PathBuf = "key_filename", OF_NODES, Here, value::path, "ssh's choice", "`~/.ssh/id_backup`";
     /// jump hosts, as for `ssh -J`
-    GATEWAY: String = "gateway", OF_NODES, Here, value::gateway, "what ssh takes", "`jump@bastion.example.org`";
+    GATEWAY: String = "gateway", OF_NODES, Here, value::gateway, "ssh's choice", "`jump@bastion.example.org`";
     /// POSIX shell that runs the probe on the node
     SHELL: String = "shell", OF_NODES, OnTheNode, value::shell, "`sh`", "`/opt/bin/bash`";
-    /// to connect, key exchange and login included
+    /// limit for connecting, including key exchange and login
     TIMEOUT: Duration = "timeout", OF_NODES, Here, value::wait, "`10s`", "`30s`";
-    /// for a whole probe
+    /// limit for a whole probe
     PROBE_TIMEOUT: Duration = "probe_timeout", OF_NODES, Here, value::wait, "`120s`", "`10m`";
     /// a report younger than this is served again without a probe
     MIN_PROBE_INTERVAL: Duration = "min_probe_interval", OF_NODES, Here, value::interval, "`0`", "`5m`";
-    /// `strict`: the host key must be known; `accept-new`: one seen for the first time is remembered
+    /// `strict`: the host key must be known; `accept-new`: a key seen for the first time is accepted and stored
     HOST_KEY_CHECKING: HostKeyChecking = "host_key_checking", OF_NODES, Here, value::host_key_checking, "`strict`", "`accept-new`";
     /// file of known host keys
-    KNOWN_HOSTS: PathBuf = "known_hosts", OF_NODES, Here, value::path, "what ssh takes", "`/etc/scm-backup-exporter/known_hosts`";
-    /// ssh configuration in the place of the user's
-    SSH_CONFIG: PathBuf = "ssh_config", OF_NODES, Here, value::path, "what ssh takes", "`~/.ssh/nodes`";
-    /// log what the node prints on standard error at level info instead of debug
+    KNOWN_HOSTS: PathBuf = "known_hosts", OF_NODES, Here, value::path, "ssh's choice", "`/etc/scm-backup-exporter/known_hosts`";
+    /// ssh configuration file that replaces the user's
+    SSH_CONFIG: PathBuf = "ssh_config", OF_NODES, Here, value::path, "ssh's choice", "`~/.ssh/nodes`";
+    /// log the node's standard error at level info instead of debug
     VERBOSE: bool = "verbose", OF_NODES, Here, value::yes_or_no, "`false`", "`true`";
-    /// the newest may be no older; `off` for no limit
+    /// greatest age of the newest tarball; `off` for no limit
     MAX_AGE: Option<Duration> = "max_age", OF_ALL, Here, value::age, "`26h`", "`7d`";
-    /// at least so many; `off` for no limit
+    /// least number of tarballs; `off` for no limit
     MIN_TARBALLS: Option<u64> = "min_tarballs", OF_ALL, Here, value::least, "`1`", "`5`";
-    /// no more than this; `off` for no limit
+    /// greatest number of tarballs; `off` for no limit
     MAX_TARBALLS: Option<u64> = "max_tarballs", OF_ALL, Here, value::most, "`30`", "`40`";
-    /// the newest's size over that of the largest of the three before it is no less; `off` for no limit
+    /// least size of the newest tarball, relative to the largest of the three before it; `off` for no limit
     MIN_SIZE_RATIO: Option<f64> = "min_size_ratio", OF_ALL, Here, value::ratio, "`0.8`", "`0.5`";
 }
 

@@ -114,10 +114,10 @@ fn every_time_that_is_told_is_cut_to_two_units() {
 
 #[test]
 fn every_alert_is_in_the_table() {
-    let table = std::fs::read_to_string(rules::directory().join("../README.md")).unwrap();
+    let table = std::fs::read_to_string(rules::directory().join("../docs/alerting.md")).unwrap();
     for alert in rules::alerts() {
-        let row = format!("| [{0}](alerts/runbooks/{0}.md) | {1} |", alert.name(), alert.severity());
-        let both = format!("| [{0}](alerts/runbooks/{0}.md) | critical, warning |", alert.name());
+        let row = format!("| [{0}](../alerts/runbooks/{0}.md) | {1} |", alert.name(), alert.severity());
+        let both = format!("| [{0}](../alerts/runbooks/{0}.md) | critical, warning |", alert.name());
         assert!(table.contains(&row) || table.contains(&both), "no row {row}");
     }
 }

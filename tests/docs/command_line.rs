@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 use scm_backup_exporter::command::Cli;
 use scm_backup_exporter::page::address;
 
-use crate::page::{README, assert_same, blocks, code_words, section, table, words_from};
+use crate::page::{COMMAND_LINE, PAGES, all_blocks, assert_same, code_words, table, words_from};
 
 fn run(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_scm-backup-exporter")).args(args).output().unwrap()
@@ -17,6 +17,11 @@ fn built() -> clap::Command {
     let mut command = Cli::command();
     command.build();
     command
+}
+
+/// What stands between backticks on all pages.
+fn all_code_words<'a>() -> impl Iterator<Item = &'a str> {
+    PAGES.iter().flat_map(|page| code_words(page.text))
 }
 
 /// Every flag of the program and its subcommands, with its default where it has one.
@@ -35,7 +40,7 @@ fn flags() -> BTreeSet<(String, Option<String>)> {
 
 #[test]
 fn table_of_flags_is_what_help_lists() {
-    let rows = table(section("Command line"), "flag");
+    let rows = table(COMMAND_LINE.section("Flags"), "flag");
     let mut documented = BTreeSet::new();
     for row in &rows {
         for words in code_words(&row[0]) {
@@ -49,12 +54,24 @@ fn table_of_flags_is_what_help_lists() {
 }
 
 #[test]
-fn flags_named_anywhere_in_the_readme_exist() {
+fn flags_named_on_any_page_exist() {
     let known: BTreeSet<_> = flags().into_iter().map(|(flag, _)| flag).collect();
-    let named = words_from(README, " --", |c| c.is_ascii_lowercase() || c == '-' || c == '.');
+    let is_flag = |c: char| c.is_ascii_lowercase() || c == '-' || c == '.';
+    let named: BTreeSet<_> = PAGES.iter().flat_map(|page| words_from(page.text, " --", is_flag)).collect();
     // Those of other programs.
-    let others =
-        ["--path", "--locked", "--system", "--create-home", "--home-dir", "--shell", "--now", "--profile"];
+    let others = [
+        "--bench",
+        "--create-home",
+        "--home-dir",
+        "--lib",
+        "--locked",
+        "--now",
+        "--path",
+        "--profile",
+        "--shell",
+        "--system",
+        "--test",
+    ];
     for flag in named {
         let flag = flag.trim().trim_end_matches('.');
         if flag.chars().all(|c| c == '-') {
@@ -67,7 +84,7 @@ fn flags_named_anywhere_in_the_readme_exist() {
 
 #[test]
 fn table_of_commands_is_what_help_lists() {
-    let rows = table(section("Command line"), "command");
+    let rows = table(COMMAND_LINE.section("Commands"), "command");
     let documented = rows.iter().filter_map(|row| code_words(&row[0])[0].split(' ').nth(1)).collect();
     let command = built();
     assert_same(&documented, &command.get_subcommands().map(clap::Command::get_name).collect());
@@ -77,8 +94,8 @@ fn table_of_commands_is_what_help_lists() {
 fn subcommands_in_snippets_exist() {
     let command = built();
     let known: BTreeSet<_> = command.get_subcommands().map(clap::Command::get_name).collect();
-    let blocks = blocks(README, "sh");
-    let lines = blocks.iter().flat_map(|block| block.lines()).chain(code_words(README));
+    let blocks = all_blocks("sh");
+    let lines = blocks.iter().flat_map(|block| block.lines()).chain(all_code_words());
     let mut seen = 0;
     for line in lines {
         let Some(rest) = line.strip_prefix("scm-backup-exporter ") else { continue };
@@ -90,10 +107,10 @@ fn subcommands_in_snippets_exist() {
 }
 
 #[test]
-fn make_targets_in_the_readme_exist() {
+fn make_targets_on_the_pages_exist() {
     let makefile = include_str!("../../Makefile");
-    let blocks = blocks(README, "sh");
-    let lines = blocks.iter().flat_map(|block| block.lines()).chain(code_words(README));
+    let blocks = all_blocks("sh");
+    let lines = blocks.iter().flat_map(|block| block.lines()).chain(all_code_words());
     let targets: BTreeSet<_> = lines.filter_map(|line| line.strip_prefix("make ")).collect();
     assert!(targets.contains("demo") && targets.contains("test"));
     for line in targets {
@@ -106,7 +123,7 @@ fn make_targets_in_the_readme_exist() {
 
 /// The numbers in a command's cell of exit statuses.
 fn statuses(command: &str) -> BTreeSet<i32> {
-    let rows = table(section("Command line"), "command");
+    let rows = table(COMMAND_LINE.section("Commands"), "command");
     let row = rows.iter().find(|row| code_words(&row[0])[0] == command).unwrap();
     row[2].split([' ', ',']).filter_map(|word| word.parse().ok()).collect()
 }
@@ -116,7 +133,7 @@ fn exit_statuses_are_as_documented() {
     let missing = ["--config.file", "/nonexistent/config.ini"];
     let with_config = |args: &[&str]| run(&[&missing, args].concat()).status.code().unwrap();
     assert_eq!(run(&["--no-such-flag"]).status.code(), Some(64));
-    assert!(section("Command line").contains("A wrong command line is 64."));
+    assert!(COMMAND_LINE.section("Commands").contains("A wrong command line exits with 64."));
     assert_eq!(with_config(&[]), 1);
     assert!(statuses("scm-backup-exporter").contains(&1));
     assert_eq!(with_config(&["check"]), 1);
@@ -126,10 +143,10 @@ fn exit_statuses_are_as_documented() {
     assert_eq!(with_config(&["authorized-key", "SDU"]), 1);
     assert_eq!(statuses("scm-backup-exporter authorized-key NODE"), BTreeSet::from([0, 1]));
     assert_eq!(with_config(&["probe"]), 3);
-    // The integration tests meet all four; here help and README are held together.
+    // The integration tests meet all four; here help and the manual are held together.
     assert_eq!(statuses("scm-backup-exporter probe [HUB [NODE]]"), BTreeSet::from([0, 1, 2, 3]));
     let help = String::from_utf8(run(&["help", "probe"]).stdout).unwrap();
-    let row = table(section("Command line"), "command")
+    let row = table(COMMAND_LINE.section("Commands"), "command")
         .into_iter()
         .find(|row| row[0].contains("probe [HUB"))
         .unwrap();
@@ -142,7 +159,7 @@ fn manual_page_and_completions_are_printed() {
     assert!(page.status.success());
     let page = String::from_utf8(page.stdout).unwrap();
     assert!(page.contains(".TH scm-backup-exporter 1") && page.contains("web.listen"), "{page}");
-    let rows = table(section("Command line"), "command");
+    let rows = table(COMMAND_LINE.section("Commands"), "command");
     let row = rows.iter().find(|row| row[0].contains("completions")).unwrap();
     let (_, shells) = row[1].split_once(": ").unwrap();
     let shells: BTreeSet<_> = shells.split(", ").flat_map(|words| words.split(" or ")).collect();
@@ -158,7 +175,7 @@ fn manual_page_and_completions_are_printed() {
 
 #[test]
 fn table_of_endpoints_is_what_the_server_knows() {
-    let rows = table(section("Command line"), "endpoint");
+    let rows = table(COMMAND_LINE.section("HTTP endpoints"), "endpoint");
     let documented: BTreeSet<_> =
         rows.iter().flat_map(|row| code_words(&row[0])).map(|word| word.split('?').next().unwrap()).collect();
     // The one list of paths that are known; the path of the metrics is a flag's default.
@@ -177,11 +194,11 @@ fn table_of_endpoints_is_what_the_server_knows() {
 #[test]
 fn neither_help_nor_documents_speak_of_tags() {
     let mut command = built();
-    let mut texts = vec![("README.md".to_owned(), README.to_owned())];
+    let mut texts: Vec<_> = PAGES.iter().map(|page| (page.path.to_owned(), page.text.to_owned())).collect();
     for one in command.get_subcommands_mut() {
         texts.push((one.get_name().to_owned(), one.render_long_help().to_string()));
     }
-    assert!(texts.len() > 5);
+    assert!(texts.len() > PAGES.len() + 5);
     for (name, text) in texts {
         let word = text.split(|c: char| !c.is_alphanumeric()).find(|word| ["tag", "tags"].contains(word));
         assert_eq!(word, None, "{name}:\n{text}");

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use scm_backup_exporter::config::{self, ConfigErrors, Loaded};
 
-use crate::page::{README, assert_same, blocks, code_words, section, table};
+use crate::page::{CONFIGURATION, all_blocks, assert_same, code_words, table};
 
 fn load(text: String) -> Result<Loaded, ConfigErrors> {
     let env = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
-    config::parse(&[(PathBuf::from("README.md"), text)], &env)
+    config::parse(&[(PathBuf::from("example.ini"), text)], &env)
 }
 
 /// A configuration of one hub and one node, with one more line in its hub's section or in `[ENV]`.
@@ -22,7 +22,7 @@ fn with(kind: &str, line: &str) -> String {
 
 #[test]
 fn table_of_keys_is_what_the_program_knows() {
-    let documented: BTreeSet<_> = table(section("Configuration"), "key").into_iter().collect();
+    let documented: BTreeSet<_> = table(CONFIGURATION.section("Keys"), "key").into_iter().collect();
     let real: BTreeSet<_> = config::known_keys()
         .map(|key| {
             let name = format!("`{}`", key.name);
@@ -50,7 +50,7 @@ fn help_of_check_explains_every_key() {
 fn defaults_in_the_table_are_those_that_hold() {
     let plain = format!("{:?}", load(with("", "")).unwrap().inventory);
     let mut checked = 0;
-    for row in table(section("Configuration"), "key") {
+    for row in table(CONFIGURATION.section("Keys"), "key") {
         let key = code_words(&row[0])[0];
         let Some(default) = code_words(&row[3]).first().copied().filter(|word| *word != "[HUB]") else {
             continue;
@@ -66,7 +66,7 @@ fn defaults_in_the_table_are_those_that_hold() {
 #[test]
 fn examples_in_the_table_are_accepted_and_change_something() {
     let plain = format!("{:?}", load(with("", "")).unwrap().inventory);
-    for row in table(section("Configuration"), "key") {
+    for row in table(CONFIGURATION.section("Keys"), "key") {
         let (key, example) = (code_words(&row[0])[0], code_words(&row[4]));
         let Some(example) = example.first() else { continue };
         let kind = if row[1].contains("ENV") { "ENV" } else { "hub" };
@@ -77,9 +77,9 @@ fn examples_in_the_table_are_accepted_and_change_something() {
 }
 
 #[test]
-fn configurations_in_the_readme_load_without_a_warning() {
-    let examples = blocks(README, "ini");
-    assert!(!examples.is_empty());
+fn configurations_on_the_pages_load_without_a_warning() {
+    let examples = all_blocks("ini");
+    assert!(examples.len() >= 2, "only {} examples were found", examples.len());
     for example in examples {
         let loaded = load(example).unwrap_or_else(|faults| panic!("{faults}"));
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);

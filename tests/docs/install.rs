@@ -1,4 +1,4 @@
-//! Installing and upgrading, as the README and the Makefile have it.
+//! Installing and upgrading, as the manual and the Makefile have it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::page::{README, blocks};
+use crate::page::{PAGES, all_blocks};
 
 const PROGRAM: &str = "usr/local/bin/scm-backup-exporter";
 
@@ -49,7 +49,7 @@ fn staged_program_takes_the_place_of_one_that_runs() {
     let home = tempfile::tempdir().unwrap();
     let running = Running::below(home.path());
     script(&home.path().join("target/stage").join(PROGRAM), "echo new");
-    let commands = blocks(README, "sh");
+    let commands = all_blocks("sh");
     let command = commands.iter().find(|block| block.contains("target/stage/usr/local")).unwrap().trim();
     let command = command.strip_suffix(" /usr").unwrap();
     let line = format!("{command} {}/usr", home.path().display());
@@ -151,7 +151,7 @@ fn make_install_says_what_to_type_where_nothing_links() {
 fn documents_leave_the_ssh_command_to_check_live() {
     let runbooks = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/alerts/runbooks")).unwrap();
     let runbooks = runbooks.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
-    for text in runbooks.chain([README.to_owned()]) {
+    for text in runbooks.chain(PAGES.iter().map(|page| page.text.to_owned())) {
         for by_hand in ["ssh -G", "ssh -v", "ssh NODE", "ssh SDU", "ssh HOST"] {
             let line = text.lines().find(|line| line.contains(by_hand));
             assert_eq!(line, None, "{by_hand} knows nothing of the configuration");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::page::{README, assert_same, code_words, section, table, words_from};
+use crate::page::{METRICS, PAGES, assert_same, code_words, table, words_from};
 
 const PREFIX: &str = "scm_backup_";
 
@@ -32,7 +32,7 @@ fn names(labels: &str) -> BTreeSet<String> {
 
 #[test]
 fn table_of_metrics_is_the_exposition_with_its_labels() {
-    let rows = table(section("Metrics"), "metric");
+    let rows = table(METRICS.section("All metrics"), "metric");
     let documented: BTreeSet<_> = rows
         .iter()
         .map(|row| {
@@ -45,8 +45,9 @@ fn table_of_metrics_is_the_exposition_with_its_labels() {
 }
 
 #[test]
-fn every_metric_named_anywhere_in_the_readme_is_in_the_exposition() {
-    let named = words_from(README, PREFIX, |c| c.is_ascii_lowercase() || c == '_');
+fn every_metric_named_on_any_page_is_in_the_exposition() {
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let named = PAGES.iter().flat_map(|page| words_from(page.text, PREFIX, is_name)).collect();
     let exposition = series(EXPOSITION);
     let names: BTreeSet<_> = exposition.iter().map(|(name, _)| name.as_str()).collect();
     assert_same(&named, &names);
@@ -54,7 +55,7 @@ fn every_metric_named_anywhere_in_the_readme_is_in_the_exposition() {
 
 #[test]
 fn unit_in_the_table_is_the_unit_in_the_name() {
-    for row in table(section("Metrics"), "metric") {
+    for row in table(METRICS.section("All metrics"), "metric") {
         let (name, unit) = (code_words(&row[0])[0], row[2].as_str());
         match unit {
             "bytes" => assert!(name.ends_with("_bytes"), "{name}"),

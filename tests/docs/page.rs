@@ -1,15 +1,48 @@
-//! Reading a page of Markdown, as far as ours go.
+//! The project's pages, and reading Markdown as far as they use it.
 
 use std::collections::BTreeSet;
 
-pub(crate) const README: &str = include_str!("../../README.md");
+/// A page of the project: its path, and what it says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    pub(crate) path: &'static str,
+    pub(crate) text: &'static str,
+}
 
-/// A section, by its heading of the second level.
-#[track_caller]
-pub(crate) fn section(title: &str) -> &'static str {
-    let heading = format!("\n## {title}\n");
-    let (_, rest) = README.split_once(&heading).unwrap_or_else(|| panic!("README.md has no section {title}"));
-    rest.split("\n## ").next().unwrap()
+macro_rules! pages {
+    ($($name:ident = $path:literal;)*) => {
+        $(pub(crate) const $name: Page = Page { path: $path, text: include_str!(concat!("../../", $path)) };)*
+        /// Every page that is held to the program.
+        pub(crate) const PAGES: &[Page] = &[$($name),*];
+    };
+}
+
+pages! {
+    README = "README.md";
+    ARCHITECTURE = "ARCHITECTURE.md";
+    CONTRIBUTING = "CONTRIBUTING.md";
+    INSTALLATION = "docs/installation.md";
+    CONFIGURATION = "docs/configuration.md";
+    METRICS = "docs/metrics.md";
+    ALERTING = "docs/alerting.md";
+    DASHBOARDS = "docs/dashboards.md";
+    READERS = "docs/pages.md";
+    COMMAND_LINE = "docs/command-line.md";
+    TROUBLESHOOTING = "docs/troubleshooting.md";
+    TIME_ZONES = "docs/time-zones.md";
+    PERFORMANCE = "docs/performance.md";
+    DECISIONS = "docs/decisions.md";
+}
+
+impl Page {
+    /// A section, by its heading of the second level.
+    #[track_caller]
+    pub(crate) fn section(self, title: &str) -> &'static str {
+        let heading = format!("\n## {title}\n");
+        let (_, rest) =
+            self.text.split_once(&heading).unwrap_or_else(|| panic!("{} has no section {title}", self.path));
+        rest.split("\n## ").next().unwrap()
+    }
 }
 
 /// The rows of the table whose header begins with this cell, each as its cells.
@@ -23,7 +56,7 @@ pub(crate) fn table(section: &str, first: &str) -> Vec<Vec<String>> {
         .take_while(|line| line.starts_with('|'))
         .map(cells)
         .collect();
-    assert!(!rows.is_empty(), "README.md has no table that begins with {first}");
+    assert!(!rows.is_empty(), "no page has a table there that begins with {first}");
     rows
 }
 
@@ -53,6 +86,11 @@ pub(crate) fn blocks(text: &str, language: &str) -> Vec<String> {
     text.split(&opening).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned() + "\n").collect()
 }
 
+/// The code blocks of a language on all pages.
+pub(crate) fn all_blocks(language: &str) -> Vec<String> {
+    PAGES.iter().flat_map(|page| blocks(page.text, language)).collect()
+}
+
 /// Every longest word that begins so and goes on with characters of this kind.
 pub(crate) fn words_from<'a>(
     text: &'a str,
@@ -75,6 +113,6 @@ pub(crate) fn assert_same<T: Ord + std::fmt::Debug>(documented: &BTreeSet<T>, re
     let forgotten: Vec<_> = real.difference(documented).collect();
     assert!(
         invented.is_empty() && forgotten.is_empty(),
-        "README.md names what is not there: {invented:?}; and does not name: {forgotten:?}"
+        "the pages name what is not there: {invented:?}; and do not name: {forgotten:?}"
     );
 }

@@ -11,11 +11,11 @@ use scm_backup_exporter::probe::failure::{
     Cause, Denied, Ended, FileFault, HostKey, Internal, KeyFile, Reason, Words,
 };
 
-use crate::page::{assert_same, code_words, section, table};
+use crate::page::{TROUBLESHOOTING, assert_same, code_words, table};
 
 #[test]
 fn every_reason_has_a_row_that_says_what_to_do() {
-    let rows = table(section("Troubleshooting by reason"), "reason");
+    let rows = table(TROUBLESHOOTING.section("By reason"), "reason");
     let documented = rows.iter().map(|row| code_words(&row[0])[0]).collect();
     assert_same(&documented, &BTreeSet::from(Reason::ALL.map(Reason::as_str)));
     for row in rows {
@@ -48,7 +48,7 @@ fn table_names_the_keys_and_commands_that_the_advice_names() {
         ]
         .map(str::to_owned),
     );
-    let rows = table(section("Troubleshooting by reason"), "reason");
+    let rows = table(TROUBLESHOOTING.section("By reason"), "reason");
     for row in rows {
         let reason =
             Reason::ALL.into_iter().find(|reason| reason.as_str() == code_words(&row[0])[0]).unwrap();
