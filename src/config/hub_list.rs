@@ -81,7 +81,7 @@ pub(super) fn read(
             );
             continue;
         }
-        if setting.key.contains([',', ';', '*', '?']) {
+        if setting.key.contains([',', ';']) {
             diagnostics.broken(&setting.location, "is not a hub's name; write a line for each hub");
             continue;
         }

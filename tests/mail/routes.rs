@@ -7,7 +7,7 @@ use testbed::alertmanager::{check_config, receivers};
 use crate::Files;
 
 /// Names that a configuration file, a matcher or a template could trip over.
-const ODD_HUBS: [&str; 9] = ["C2", "a\"b", "{{x}}", "a'b", "日本", "a,b", "{a}", "a#b", "*&!%|>@`"];
+const ODD_HUBS: [&str; 9] = ["C2", "a\"b", "{{x}}", "a'b", "日本", "a~b", "{a}", "a#b", "*&!%|>@`"];
 
 /// One alert of each kind: with a repo, with a node, with a hub only.
 const ALERTS: [&str; 3] = ["ScmBackupTooOld", "ScmBackupNodeUnreachable", "ScmBackupLockStale"];
