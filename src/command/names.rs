@@ -43,10 +43,11 @@ fn nodes_of(hub: &Hub) -> BTreeSet<&str> {
 
 /// The name that was probably meant, and those there are.
 fn known(name: &str, names: &BTreeSet<&str>) -> String {
-    let there_are = format!("there {} {}", if names.len() == 1 { "is only" } else { "are" }, list(names));
     match suggest(name, names.iter().copied()) {
-        Some(meant) => format!("; did you mean `{meant}`? ({there_are})"),
-        None => format!("; {there_are}"),
+        Some(meant) if names.len() == 1 => format!("; did you mean `{meant}`?"),
+        Some(meant) => format!("; did you mean `{meant}`? (there are {})", list(names)),
+        None if names.len() == 1 => format!("; there is only {}", list(names)),
+        None => format!("; there are {}", list(names)),
     }
 }
 

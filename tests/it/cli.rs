@@ -91,6 +91,7 @@ fn name_that_is_not_configured_is_a_wrong_command_line_and_what_was_meant_is_nam
             64,
             "hub \"ZZ\" has no node \"sdu\"; did you mean `SDU`? (there are C, SDU)",
         ),
+        (&["probe", "WW", "c"], 64, "hub \"WW\" has no node \"c\"; did you mean `C`?"),
         (&["probe", "WW", "SDU"], 64, "hub \"WW\" has no node \"SDU\"; there is only C"),
         (
             &["authorized-key", "sdu"],
