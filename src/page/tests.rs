@@ -93,7 +93,7 @@ fn failed_reload_shows_on_every_page_with_since_when_and_where_to_read_why() {
     let failed = PageContext { reload_failed_since: Some(at(TAKEN)), ..context() };
     let (overview, seen) = (overview(&target_states), seen(&target_states));
     let words = [
-        "has not been reloaded since",
+        "Reloading the configuration has failed since",
         "2012-11-13 16:00:00 UTC",
         "log says why",
         "scm-backup-exporter check",

@@ -180,7 +180,7 @@ fn configuration_that_became_a_pipe_is_refused_and_holds_nobody_up() {
     assert_healthy(&exporter.text("/metrics").unwrap(), "A", "N1");
     for path in ["/", "/hub/A"] {
         let page = exporter.text(path).unwrap();
-        assert!(page.contains("has not been reloaded since"), "{page}");
+        assert!(page.contains("Reloading the configuration has failed since"), "{page}");
     }
     exporter.signal(Signal::HUP);
     poll::until("the signal is heard", || {
@@ -190,7 +190,7 @@ fn configuration_that_became_a_pipe_is_refused_and_holds_nobody_up() {
     fs::remove_file(&config).unwrap();
     fs::write(&config, good).unwrap();
     assert_eq!(reload().status, 200);
-    assert!(!exporter.text("/").unwrap().contains("has not been reloaded since"));
+    assert!(!exporter.text("/").unwrap().contains("Reloading the configuration has failed since"));
     assert_eq!(value(&exporter.text("/metrics").unwrap(), "scm_backup_config_last_reload_successful"), 1.0);
     assert_eq!(node.logins(), 1);
     exporter.signal(Signal::TERM);
