@@ -149,13 +149,13 @@ impl fmt::Display for FailCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RootVarUnset => {
-                "the variable at the front of the root is not set on the node, not even in a login shell"
+                "the variable at the front of the directory is not set on the node, not even in a login shell"
             }
             Self::RootMissing => "there is no such directory on the node",
-            Self::RootDenied => "the node's account may not read the root directory",
-            Self::RootNotAbsolute => "the root is not an absolute path on the node",
-            Self::BadRoot => "the root is not a usable path",
-            Self::RootNotAllowed => "the node's line in authorized_keys does not allow this root",
+            Self::RootDenied => "the node's account may not read the hub's directory",
+            Self::RootNotAbsolute => "the hub's directory is not an absolute path on the node",
+            Self::BadRoot => "the hub's directory is not a usable path",
+            Self::RootNotAllowed => "the node's line in authorized_keys does not allow this directory",
             Self::NoLister => "the node has no usable find",
             Self::NoAwk => "the node has neither GNU find nor an awk",
             Self::Stuck => "`find` or `date` on the node did not answer within seconds",

@@ -258,7 +258,7 @@ fn misspelt_root_behind_a_forced_key_shows_the_values_to_look_at() {
         let exporter = nodes.world.serve(&config);
         assert_failed(&exporter.text("/metrics").unwrap(), "A", "BAD", "auth");
         let line = failure_of_bad(&exporter);
-        assert!(line.contains("does not allow this root") && line.contains(said), "{line}");
+        assert!(line.contains("does not allow this directory") && line.contains(said), "{line}");
         assert_eq!(line.matches("authorized-key").count(), 1, "{line}");
         assert!(line.contains("authorized-key BAD"), "{line}");
         // The same at the terminal and on the page.

@@ -54,7 +54,7 @@ fn unreadable_root_says_what_to_allow() {
             &exporter,
             "permission",
             &[
-                "may not read the root directory",
+                "may not read the hub's directory",
                 "let the login user read everything below $SCM_FOLD/backup/srv1",
             ],
         );
