@@ -23,8 +23,14 @@ pub fn of_cause(cause: &Cause, target: &Target) -> String {
         ),
         Cause::Silent => format!("see what ssh says to a person: {manual_command} true"),
         Cause::NoConnection(_) | Cause::ConnectionLost => {
+            let is_up = match &target.connection.gateway {
+                Some(gateway) => {
+                    format!("the jump host {gateway} and the node are up and their sshds listen")
+                }
+                None => "the node is up and its sshd listens".to_owned(),
+            };
             format!(
-                "see whether the node is up and its sshd listens: {manual_command} true; if it listens at another port, set `port` in [node {node}]"
+                "see whether {is_up}: {manual_command} true; if it listens at another port, set `port` in [node {node}]"
             )
         }
         Cause::Disconnected(_) => format!(
@@ -89,9 +95,10 @@ fn of_denial(denied: &Denied, target: &Target) -> String {
     let (node, connection) = (&target.node, &target.connection);
     let mut advice = if denied.at_jump_host {
         let host = connection.gateway.as_deref().unwrap_or("the jump host");
-        let account = if denied.login.is_empty() { "our account" } else { &denied.login };
+        let account =
+            if denied.login.is_empty() { format!("our account on {host}") } else { denied.login.clone() };
         format!(
-            "it is the jump host that refuses: add our public key itself to authorized_keys of {account} on {host}; user and key for it come from the ssh configuration, not from [node {node}]"
+            "it is the jump host that refuses: add our public key itself to authorized_keys of {account}; user and key for it come from the ssh configuration, not from [node {node}]"
         )
     } else {
         match &denied.key {
@@ -190,7 +197,7 @@ fn of_listing(error: &ListingError, target: &Target) -> String {
         | ListingError::CountMismatch { .. }
         | ListingError::Malformed { .. }
         | ListingError::LineTooLong => format!(
-            "see what the node prints: echo 'echo hello' | {} {} -s; a profile must not exit or read standard input, the login shell must let in, and `shell` be a POSIX shell",
+            "see what the node prints: echo 'echo hello' | {} {} -s; a profile must not exit or read standard input, the login shell must run commands, and `shell` must be a POSIX shell",
             ssh::manual_command(&target.connection),
             target.connection.shell
         ),
@@ -208,7 +215,7 @@ fn of_refusal(code: FailCode, target: &Target) -> String {
     let (scm_fold, srvnode) = root.rsplit_once("/backup/").unwrap_or((root, ""));
     let values = |and| {
         format!(
-            "`scm_fold` in [node {node}], which is {scm_fold}, {and} `srvnode` in [hub {hub}], which is {srvnode}"
+            "`scm_fold` of node {node}, which is {scm_fold}, {and} `srvnode` of hub {hub}, which is {srvnode}"
         )
     };
     match code {
@@ -216,10 +223,10 @@ fn of_refusal(code: FailCode, target: &Target) -> String {
             format!("see whether {root} is there on the node; if it lies elsewhere, correct {}", values("or"))
         }
         FailCode::RootVarUnset => format!(
-            "set `scm_fold` in [node {node}], which gives {root}, to the directory of the node that holds backup/"
+            "set `scm_fold` in [node {node}] to the directory of the node that holds backup/; now it gives {root}"
         ),
         FailCode::RootNotAbsolute | FailCode::BadRoot => format!(
-            "set `scm_fold` in [node {node}], which gives {scm_fold}, to the absolute path of the directory that holds backup/"
+            "set `scm_fold` in [node {node}] to the absolute path of the directory that holds backup/; now it gives {scm_fold}"
         ),
         FailCode::RootDenied => of_closed_root(root),
         FailCode::RootNotAllowed => {
@@ -239,15 +246,21 @@ fn of_internal(internal: &Internal, target: &Target) -> String {
             "see whether the machine, or the exporter's unit, is at a limit of processes, files or memory".to_owned()
         }
         Internal::NoSsh(_) => "see that ssh can be run by the user that runs the exporter, and lies in its PATH".to_owned(),
-        Internal::SshConfig(_) => format!(
-            "correct the ssh configuration of the user that runs the exporter; {} reads it too",
-            configured(target)
-        ),
+        Internal::SshConfig(_) => {
+            let file = match &target.connection.ssh_config {
+                Some(file) => format!("{}, or `ssh_config` in [node {}]", file.display(), target.node),
+                None => "the ssh configuration of the user that runs the exporter".to_owned(),
+            };
+            format!("correct {file}; {} reads it too", configured(target))
+        }
         Internal::NoUserName(_) => {
             "ssh needs a name for the user that runs the exporter: give its number an entry in /etc/passwd, or, in a container, keep the image's own user".to_owned()
         }
         Internal::ControlSocket(_) => {
             "make room where the exporter's directory for control sockets lies, or set XDG_RUNTIME_DIR to a directory of its user that nothing clears; the next login makes it again".to_owned()
+        }
+        Internal::KnownHostsDirectory(_) => {
+            format!("set `known_hosts` in [node {}] to the file in it", target.node)
         }
         Internal::KnownHosts { file, .. } => format!(
             "let the user that runs the exporter read {}, or correct `known_hosts` in [node {}]",
@@ -350,14 +363,23 @@ mod tests {
         assert!(advice(Denied { kerberos: true, ..denied() }).contains("klist"));
         let advice = advice(Denied { at_jump_host: true, ..denied() });
         assert!(advice.contains("it is the jump host that refuses"), "{advice}");
+        assert!(advice.contains("to authorized_keys of backup@C; user and key"), "{advice}");
         assert!(!advice.contains("scm-backup-exporter authorized-key"), "{advice}");
+    }
+
+    #[test]
+    fn connection_by_a_jump_host_may_have_failed_there() {
+        let mut target = target();
+        target.connection.gateway = Some("jump@bastion".into());
+        let advice = of_cause(&Cause::NoConnection(words()), &target);
+        assert!(advice.starts_with("see whether the jump host jump@bastion and the node are up"), "{advice}");
     }
 
     #[test]
     fn root_that_the_forced_command_does_not_allow_is_looked_for_a_misspelling_first() {
         let advice = of_listing(ListingError::Refused(FailCode::RootNotAllowed));
         assert_eq!(advice.matches("authorized-key C").count(), 1, "{advice}");
-        for value in ["`scm_fold` in [node C], which is $SCM_FOLD", "`srvnode` in [hub C2], which is cms02"] {
+        for value in ["`scm_fold` of node C, which is $SCM_FOLD", "`srvnode` of hub C2, which is cms02"] {
             assert!(advice.contains(value), "{advice}");
         }
     }
@@ -382,7 +404,13 @@ mod tests {
         assert!(advice(Cause::Resolve(words())).contains("`host` in [node C]"));
         let socket = Cause::Internal(Internal::ControlSocket(words()));
         assert!(advice(socket).contains("the next login makes it again"));
+        let directory = Cause::Internal(Internal::KnownHostsDirectory("/d".into()));
+        assert_eq!(advice(directory), "set `known_hosts` in [node C] to the file in it");
         assert!(advice(Cause::Internal(Internal::NoUserName(words()))).contains("/etc/passwd"));
         assert!(advice(Cause::Internal(Internal::SshConfig(words()))).contains("ssh -G -o BatchMode=yes C"));
+        let mut configured = target();
+        configured.connection.ssh_config = Some("/no".into());
+        let advice = of_cause(&Cause::Internal(Internal::SshConfig(words())), &configured);
+        assert!(advice.starts_with("correct /no, or `ssh_config` in [node C];"), "{advice}");
     }
 }

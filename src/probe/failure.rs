@@ -256,6 +256,9 @@ pub enum Internal {
         /// Why, in the words of the system.
         problem: String,
     },
+    /// A directory is named in the place of the file of known host keys, which `ssh` takes for one without a key.
+    #[error("{} is a directory, so that no host key is known", .0.display())]
+    KnownHostsDirectory(PathBuf),
     /// The system gives no randomness.
     #[error("no randomness from the system: {0}")]
     NoRandomness(Words),

@@ -41,10 +41,12 @@ fn explain(cause: Cause, connection: &Connection) -> Cause {
             let Some(file) = configured.or(usual.as_ref()) else {
                 return Cause::HostKey(HostKey::Unknown { words, missing: None });
             };
-            let unreadable = |problem| Cause::Internal(Internal::KnownHosts { file: file.clone(), problem });
-            match fault(file) {
-                Some(FileFault::Unreadable(problem)) => unreadable(problem),
-                Some(FileFault::NotAFile) => unreadable("it is a directory".to_owned()),
+            let file = file.clone();
+            match fault(&file) {
+                Some(FileFault::Unreadable(problem)) => {
+                    Cause::Internal(Internal::KnownHosts { file, problem })
+                }
+                Some(FileFault::NotAFile) => Cause::Internal(Internal::KnownHostsDirectory(file)),
                 Some(FileFault::Missing) => {
                     Cause::HostKey(HostKey::Unknown { words, missing: configured.cloned() })
                 }

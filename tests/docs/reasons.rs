@@ -102,7 +102,8 @@ fn causes() -> Vec<Cause> {
         Cause::Internal(Internal::SshConfig(words())),
         Cause::Internal(Internal::NoUserName(words())),
         Cause::Internal(Internal::ControlSocket(words())),
-        Cause::Internal(Internal::KnownHosts { file, problem: "denied".into() }),
+        Cause::Internal(Internal::KnownHosts { file: file.clone(), problem: "denied".into() }),
+        Cause::Internal(Internal::KnownHostsDirectory(file)),
         Cause::Internal(Internal::Panicked),
     ];
     causes.extend(FailCode::ALL.map(|code| Cause::listing(ListingError::Refused(code))));

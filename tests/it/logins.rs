@@ -197,13 +197,25 @@ fn known_hosts_that_cannot_be_read_are_a_fault_of_ours() {
     let options = Options::new(&nodes.world.client, nodes.login());
     let node = node(&mut nodes, options, &[]);
     let directory = nodes.world.dir.path().display().to_string();
-    let exporter = nodes.serve(&format!("known_hosts = {directory}"));
-    assert_bad(
-        &exporter,
-        "internal",
-        &[&format!("cannot read {directory}"), "correct `known_hosts` in [node BAD]"],
-    );
-    assert!(!failure_of_bad(&exporter).contains("logging in once"));
+    let config = nodes.write("known_hosts = KNOWN_HOSTS");
+    let text = fs::read_to_string(&config).unwrap();
+    // Below a file there is nothing to be read, by root either.
+    let below_a_file = nodes.world.client.key().join("known_hosts").display().to_string();
+    for (known_hosts, what, to_do) in [
+        (
+            &directory,
+            format!("{directory} is a directory"),
+            "set `known_hosts` in [node BAD] to the file in it",
+        ),
+        (&below_a_file, format!("cannot read {below_a_file}"), "or correct `known_hosts` in [node BAD]"),
+    ] {
+        fs::write(&config, text.replace("KNOWN_HOSTS", known_hosts)).unwrap();
+        let exporter = nodes.world.serve(&config);
+        assert_bad(&exporter, "internal", &[&what, to_do]);
+        let failure = failure_of_bad(&exporter);
+        assert!(!failure.contains("logging in once"), "{failure}");
+        assert_eq!(failure.contains("let the user"), *known_hosts == below_a_file, "{failure}");
+    }
     assert_eq!(node.logins(), 0);
 }
 
@@ -248,10 +260,10 @@ fn misspelt_root_behind_a_forced_key_shows_the_values_to_look_at() {
     let config = nodes.write("");
     let text = fs::read_to_string(&config).unwrap();
     for (misspelt, said) in [
-        (text.replace("srvnode = srv1", "srvnode = svr1"), "`srvnode` in [hub A], which is svr1"),
+        (text.replace("srvnode = srv1", "srvnode = svr1"), "`srvnode` of hub A, which is svr1"),
         (
             text.replace("[node BAD]\n", "[node BAD]\nscm_fold = $SMC_FOLD\n"),
-            "`scm_fold` in [node BAD], which is $SMC_FOLD",
+            "`scm_fold` of node BAD, which is $SMC_FOLD",
         ),
     ] {
         fs::write(&config, misspelt).unwrap();

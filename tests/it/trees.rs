@@ -32,7 +32,7 @@ fn missing_root_says_where_it_was_looked_for() {
         &[
             "no such directory on the node",
             "see whether $SCM_FOLD/backup/srv1 is there",
-            "`scm_fold` in [node BAD]",
+            "`scm_fold` of node BAD",
         ],
     );
     // No word of zero tarballs: the disk may only not be mounted.
