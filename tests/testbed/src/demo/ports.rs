@@ -29,7 +29,7 @@ impl Ports {
         let first = text.parse().ok().filter(|first| (1..=u16::MAX - 2).contains(first));
         let exporter = first.with_context(|| {
             format!(
-                "{text:?} is no port: it takes a number from 1 to {}, as in make demo PORT=20000",
+                "{text:?} is not a port: write a number from 1 to {}, as in make demo PORT=20000",
                 u16::MAX - 2
             )
         })?;
@@ -48,8 +48,8 @@ impl Ports {
         ] {
             if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
                 bail!(
-                    "port {port} is to be that of {what}, but {error}; see who has it: ss -ltnp 'sport = :{port}'; \
-                     or choose others, three in a row from this one on: make demo PORT=20000"
+                    "{what} cannot have port {port}: {error}; see who has it: ss -ltnp 'sport = :{port}'; \
+                     or choose the first of three other ports in a row: make demo PORT=20000"
                 );
             }
         }
@@ -78,7 +78,7 @@ mod tests {
         let ports = Ports { exporter: taken, prometheus: taken, alertmanager: taken };
         let said = ports.ensure_free().unwrap_err().to_string();
         for part in
-            [&format!("port {taken} is to be that of the exporter"), "in use", "ss -ltnp", "make demo PORT="]
+            [&format!("the exporter cannot have port {taken}: "), "in use", "ss -ltnp", "make demo PORT="]
         {
             assert!(said.contains(part), "{said}");
         }
