@@ -11,8 +11,10 @@ use crate::listing::authorized_key_options;
 use crate::probe::{request, ssh};
 use crate::text::shell_word;
 
-/// What the node is to run, in words that every login shell takes alike.
-const APPEND: &str = "'umask 077; mkdir -p ~/.ssh; cat >> ~/.ssh/authorized_keys'";
+/// What the node is to run, in words that every login shell takes alike. The last line that is there may lack its end,
+/// and would else run into ours; an empty line does no harm.
+const APPEND: &str =
+    "'umask 077; mkdir -p ~/.ssh; echo >> ~/.ssh/authorized_keys; cat >> ~/.ssh/authorized_keys'";
 
 /// Prints the line for a node; one node can hold the tarballs of several hubs, and the line allows them all.
 pub(super) fn run(files: &[PathBuf], node: &str, public_key: Option<PathBuf>) -> ExitCode {

@@ -223,7 +223,9 @@ fn key_with_the_printed_line_allows_the_probe_and_nothing_else() {
 #[test]
 fn on_a_terminal_the_line_comes_with_the_command_that_sends_it_whole() {
     let mut world = World::new();
-    let node = world.sshd("N1");
+    // As an editor leaves it that ends no last line.
+    let other = "ssh-ed25519 AAAA other";
+    let node = world.sshd_with("N1", Login::default().home_file(".ssh/authorized_keys", other));
     let config = world.hub("A", "srv1").write("A = N1", PATIENT);
     let public_key = world.client.key().with_extension("pub");
     let words = ["--config.file", config.to_str().unwrap(), "authorized-key", "N1", "--public-key"];
@@ -242,7 +244,9 @@ fn on_a_terminal_the_line_comes_with_the_command_that_sends_it_whole() {
     assert!(line.stdout.len() > 4096);
     // Where it is no terminal, nothing but the line is said.
     assert_eq!(String::from_utf8(line.stderr).unwrap(), "");
-    assert_eq!(fs::read(node.home().join(".ssh/authorized_keys")).unwrap(), line.stdout);
+    let line = String::from_utf8(line.stdout).unwrap();
+    let keys = fs::read_to_string(node.home().join(".ssh/authorized_keys")).unwrap();
+    assert_eq!(keys, format!("{other}\n{line}"));
 }
 
 #[test]
