@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use crate::config::suggest;
 use crate::inventory::{HostKeyChecking, Target};
 use crate::listing::{FailCode, ListingError};
 use crate::probe::failure::{Cause, Denied, FileFault, HostKey, Internal, KeyFile};
@@ -185,6 +186,7 @@ fn of_listing(error: &ListingError, target: &Target) -> String {
     let (node, root) = (&target.node, &target.root);
     match error {
         ListingError::Refused(code) => of_refusal(*code, target),
+        ListingError::RootNotAllowed { allowed } => of_foreign_root(allowed, target),
         ListingError::OtherVersion { .. } => renew(node),
         ListingError::OutOfTime => format!("raise `probe_timeout` in [node {node}]"),
         ListingError::TooMuchNoise => format!(
@@ -210,17 +212,49 @@ fn of_broken_disk(root: &str) -> String {
     )
 }
 
-fn of_refusal(code: FailCode, target: &Target) -> String {
-    let (node, hub, root) = (&target.node, &target.hub, &target.root);
-    let (scm_fold, srvnode) = root.rsplit_once("/backup/").unwrap_or((root, ""));
-    let values = |and| {
-        format!(
-            "`scm_fold` of node {node}, which is {scm_fold}, {and} `srvnode` of hub {hub}, which is {srvnode}"
-        )
+/// The directory above backup/, and the one below it.
+fn parts_of_root(root: &str) -> (&str, &str) {
+    root.rsplit_once("/backup/").unwrap_or((root, ""))
+}
+
+/// What the root is made of, with where that is set.
+fn values(target: &Target, and: &str) -> String {
+    let (scm_fold, srvnode) = parts_of_root(&target.root);
+    format!(
+        "`scm_fold` of node {}, which is {scm_fold}, {and} `srvnode` of hub {}, which is {srvnode}",
+        target.node, target.hub
+    )
+}
+
+/// The node's line allows other roots: one of the two is misspelt, or the line is older than the configuration.
+fn of_foreign_root(allowed: &[String], target: &Target) -> String {
+    let (node, hub) = (&target.node, &target.hub);
+    let (scm_fold, srvnode) = parts_of_root(&target.root);
+    let renewed = renew(node);
+    let Some((old_fold, old_srvnode)) =
+        suggest(&target.root, allowed.iter().map(String::as_str)).map(parts_of_root)
+    else {
+        return format!("look for a misspelling in {}; if both are right, {renewed}", values(target, "and"));
     };
+    let mut meant = Vec::new();
+    if scm_fold != old_fold {
+        meant.push(format!("`scm_fold` of node {node}, which is {scm_fold}: did you mean {old_fold}?"));
+    }
+    if srvnode != old_srvnode {
+        meant.push(format!("`srvnode` of hub {hub}, which is {srvnode}: did you mean {old_srvnode}?"));
+    }
+    format!("correct {} If the configuration is right, {renewed}", meant.join(" And "))
+}
+
+fn of_refusal(code: FailCode, target: &Target) -> String {
+    let (node, root) = (&target.node, &target.root);
+    let (scm_fold, _) = parts_of_root(root);
     match code {
         FailCode::RootMissing => {
-            format!("see whether {root} is there on the node; if it lies elsewhere, correct {}", values("or"))
+            format!(
+                "see whether {root} is there on the node; if it lies elsewhere, correct {}",
+                values(target, "or")
+            )
         }
         FailCode::RootVarUnset => format!(
             "set `scm_fold` in [node {node}] to the directory of the node that holds backup/; now it gives {root}"
@@ -229,9 +263,6 @@ fn of_refusal(code: FailCode, target: &Target) -> String {
             "set `scm_fold` in [node {node}] to the absolute path of the directory that holds backup/; now it gives {scm_fold}"
         ),
         FailCode::RootDenied => of_closed_root(root),
-        FailCode::RootNotAllowed => {
-            format!("look for a misspelling in {}; if both are right, {}", values("and"), renew(node))
-        }
         FailCode::Stuck => of_broken_disk(root),
         FailCode::NoLister | FailCode::NoAwk => {
             "install findutils (or BusyBox with find, xargs and stat) and awk on the node".to_owned()

@@ -74,8 +74,27 @@ fn connection_by_a_jump_host_may_have_failed_there() {
 }
 
 #[test]
-fn root_that_the_forced_command_does_not_allow_is_looked_for_a_misspelling_first() {
-    let advice = of_listing(ListingError::Refused(FailCode::RootNotAllowed));
+fn root_that_is_nearly_one_of_those_allowed_is_told_apart_by_what_was_probably_meant() {
+    let of = |allowed: &[&str]| {
+        let allowed = allowed.iter().map(|root| (*root).to_owned()).collect();
+        of_listing(ListingError::RootNotAllowed { allowed })
+    };
+    let srvnode = of(&["$SCM_FOLD/backup/cms01", "/other/backup/x"]);
+    assert!(
+        srvnode.starts_with("correct `srvnode` of hub C2, which is cms02: did you mean cms01?"),
+        "{srvnode}"
+    );
+    let scm_fold = of(&["$SMC_FOLD/backup/cms02"]);
+    assert!(scm_fold.contains("which is $SCM_FOLD: did you mean $SMC_FOLD?"), "{scm_fold}");
+    assert!(!scm_fold.contains("srvnode"), "{scm_fold}");
+    for advice in [srvnode, scm_fold] {
+        assert_eq!(advice.matches("authorized-key C").count(), 1, "{advice}");
+    }
+}
+
+#[test]
+fn root_that_is_like_none_of_those_allowed_is_looked_for_a_misspelling_first() {
+    let advice = of_listing(ListingError::RootNotAllowed { allowed: vec!["/quite/another".into()] });
     assert_eq!(advice.matches("authorized-key C").count(), 1, "{advice}");
     for value in ["`scm_fold` of node C, which is $SCM_FOLD", "`srvnode` of hub C2, which is cms02"] {
         assert!(advice.contains(value), "{advice}");

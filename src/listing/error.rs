@@ -25,6 +25,12 @@ pub enum ListingError {
     /// More than [`Parser::MAX_NOISE`](super::Parser::MAX_NOISE) bytes came before the listing began.
     #[error("the node printed more than {} before the listing", Bytes(super::Parser::MAX_NOISE as u64))]
     TooMuchNoise,
+    /// The forced command of `authorized_keys` does not allow this root.
+    #[error("the node's line in authorized_keys does not allow this directory{}", Allowed(.allowed))]
+    RootNotAllowed {
+        /// The roots that it allows, escaped; none where the line is too old to say.
+        allowed: Vec<String>,
+    },
     /// The script could not list.
     #[error("{0}")]
     Refused(FailCode),
@@ -100,8 +106,6 @@ pub enum FailCode {
     RootNotAbsolute,
     /// The root cannot be understood: a malformed variable name, or a newline in its real path.
     BadRoot,
-    /// The forced command of `authorized_keys` does not allow this root.
-    RootNotAllowed,
     /// The node has neither a `find` with `-printf` nor `find`, `xargs` and `stat` that work together.
     NoLister,
     /// The node lists with `stat`, which needs an `awk`, and has none.
@@ -112,13 +116,12 @@ pub enum FailCode {
 
 impl FailCode {
     /// Every code.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::RootVarUnset,
         Self::RootMissing,
         Self::RootDenied,
         Self::RootNotAbsolute,
         Self::BadRoot,
-        Self::RootNotAllowed,
         Self::NoLister,
         Self::NoAwk,
         Self::Stuck,
@@ -132,7 +135,6 @@ impl FailCode {
             Self::RootDenied => "root_denied",
             Self::RootNotAbsolute => "root_not_absolute",
             Self::BadRoot => "bad_root",
-            Self::RootNotAllowed => "root_not_allowed",
             Self::NoLister => "no_lister",
             Self::NoAwk => "no_awk",
             Self::Stuck => "stuck",
@@ -155,11 +157,25 @@ impl fmt::Display for FailCode {
             Self::RootDenied => "the node's account may not read the hub's directory",
             Self::RootNotAbsolute => "the hub's directory is not an absolute path on the node",
             Self::BadRoot => "the hub's directory is not a usable path",
-            Self::RootNotAllowed => "the node's line in authorized_keys does not allow this directory",
             Self::NoLister => "the node has no usable find",
             Self::NoAwk => "the node has neither GNU find nor an awk",
             Self::Stuck => "`find` or `date` on the node did not answer within seconds",
         })
+    }
+}
+
+struct Allowed<'a>(&'a [String]);
+
+impl fmt::Display for Allowed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// How many are named.
+        const MOST: usize = 3;
+        let Self(roots) = self;
+        match roots.len() {
+            0 => Ok(()),
+            all if all <= MOST => write!(f, ", only {}", roots.join(", ")),
+            all => write!(f, ", only {} and {} more", roots[..MOST].join(", "), all - MOST),
+        }
     }
 }
 

@@ -163,8 +163,8 @@ impl Parser {
                 sink(Record::Begin(begin));
                 return Ok(());
             }
-            let code = text.strip_prefix(b"FAIL ").and_then(FailCode::from_word);
-            return Err(code.map_or_else(|| malformed(line), ListingError::Refused));
+            let refusal = text.strip_prefix(b"FAIL ").and_then(refusal);
+            return Err(refusal.unwrap_or_else(|| malformed(line)));
         }
         if let Some(found) = self.other_version(line) {
             return Err(ListingError::OtherVersion { found: quote(found) });
@@ -214,6 +214,19 @@ fn believe(begin: &Begin, ending: &Ending) -> Result<(), ListingError> {
         (_, _, Some(status)) if status != 0 => failed(Tool::Awk, status),
         (status, _, _) if ending.other > 0 => failed(Tool::Find, status),
         _ => Ok(()),
+    }
+}
+
+/// What the script says instead of a listing: a code, or which roots it may list.
+fn refusal(words: &[u8]) -> Option<ListingError> {
+    match words.strip_prefix(b"root_not_allowed") {
+        Some([]) => Some(ListingError::RootNotAllowed { allowed: Vec::new() }),
+        Some([b'\t', roots @ ..]) => {
+            let allowed = roots.split(|byte| *byte == b'\t').map(quote).collect();
+            Some(ListingError::RootNotAllowed { allowed })
+        }
+        Some(_) => None,
+        None => FailCode::from_word(words).map(ListingError::Refused),
     }
 }
 

@@ -48,7 +48,8 @@ identify() {
     '' | *[!0-9a-f]*) nonce=0 ;;
     esac
     mark="scm-backup-listing 1 $nonce" watched=no
-    [ -n "$root" ] || fail root_not_allowed
+    # A person who misspelt a root wants to see which there are. Each has a tab in front, which none can hold.
+    [ -n "$root" ] || fail "root_not_allowed$allowed"
 }
 
 fail() {

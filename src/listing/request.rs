@@ -27,7 +27,8 @@ impl Request<'_> {
 
     /// What the command reads from its standard input.
     pub fn script(&self) -> Vec<u8> {
-        format!("{}\n{}", self.assignments(), compact(SCRIPT)).into_bytes()
+        let root = posix_quoted(self.root);
+        format!("root={root} limit={} allowed=\n{}", self.limit(), compact(SCRIPT)).into_bytes()
     }
 
     /// The name of the root in a command: a digest, since a root may hold characters that a shell would alter.
@@ -40,12 +41,12 @@ impl Request<'_> {
         format!("{digest:016x}")
     }
 
-    fn assignments(&self) -> String {
-        let limit = match self.time_limit {
+    /// In seconds; empty is for ever.
+    fn limit(&self) -> String {
+        match self.time_limit {
             Some(limit) => limit.as_nanos().div_ceil(1_000_000_000).max(1).to_string(),
             None => String::new(),
-        };
-        format!("root={} limit={limit}", posix_quoted(self.root))
+        }
     }
 }
 
@@ -57,19 +58,18 @@ impl Request<'_> {
 pub fn authorized_key_options(shell: &str, requests: &[Request<'_>]) -> String {
     let mut script = String::from(
         // To take the last word of a very long text keeps some shells busy for minutes.
-        "root= limit= asked=${SSH_ORIGINAL_COMMAND-}\ncase ${#asked} in\n????*) asked= ;;\nesac\n\
-         case ${asked##* } in\n",
+        "root= limit= allowed= asked=${SSH_ORIGINAL_COMMAND-}\ncase ${#asked} in\n????*) asked= ;;\nesac\n\
+         allow() {\nallowed=\"$allowed\t$2\"\n[ \"$1\" = \"${asked##* }\" ] && root=$2 limit=${3-}\n}\n",
     );
     let mut keys = Vec::new();
     for request in requests {
         let key = request.key();
         if !keys.contains(&key) {
             // Writing to a String cannot fail.
-            let _ = writeln!(script, "{key}) {} ;;", request.assignments());
+            let _ = writeln!(script, "allow {key} {} {}", posix_quoted(request.root), request.limit());
             keys.push(key);
         }
     }
-    script.push_str("esac\n");
     script.push_str(&compact(SCRIPT));
     let mut command = String::from("printf '%b'");
     let mut argument = String::new();

@@ -326,9 +326,9 @@ pub(super) fn reason_of_listing(error: &ListingError) -> Reason {
             | FailCode::RootNotAbsolute
             | FailCode::BadRoot => Reason::RootMissing,
             FailCode::RootDenied => Reason::Permission,
-            FailCode::RootNotAllowed => Reason::Auth,
             FailCode::NoLister | FailCode::NoAwk | FailCode::Stuck => Reason::RemoteCommand,
         },
+        ListingError::RootNotAllowed { .. } => Reason::Auth,
         ListingError::RemoteTool { .. } => Reason::RemoteCommand,
         ListingError::OutOfTime => Reason::Timeout,
         ListingError::NoBegin { .. }

@@ -96,6 +96,7 @@ fn causes() -> Vec<Cause> {
         Cause::listing(ListingError::OtherVersion { found: "0".into() }),
         Cause::listing(ListingError::OutOfTime),
         Cause::listing(ListingError::TooMuchNoise),
+        Cause::listing(ListingError::RootNotAllowed { allowed: Vec::new() }),
         Cause::listing(ListingError::RemoteTool { tool: Tool::Find, status: 1, complaint: None }),
         Cause::Internal(Internal::Start(words())),
         Cause::Internal(Internal::NoSsh(words())),

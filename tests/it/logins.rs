@@ -260,10 +260,13 @@ fn misspelt_root_behind_a_forced_key_shows_the_values_to_look_at() {
     let config = nodes.write("");
     let text = fs::read_to_string(&config).unwrap();
     for (misspelt, said) in [
-        (text.replace("srvnode = srv1", "srvnode = svr1"), "`srvnode` of hub A, which is svr1"),
+        (
+            text.replace("srvnode = srv1", "srvnode = svr1"),
+            "`srvnode` of hub A, which is svr1: did you mean srv1?",
+        ),
         (
             text.replace("[node BAD]\n", "[node BAD]\nscm_fold = $SMC_FOLD\n"),
-            "`scm_fold` of node BAD, which is $SMC_FOLD",
+            "`scm_fold` of node BAD, which is $SMC_FOLD: did you mean $SCM_FOLD?",
         ),
     ] {
         fs::write(&config, misspelt).unwrap();

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use scm_backup_exporter::listing::{FailCode, ListingError, Request, authorized_key_options};
+use scm_backup_exporter::listing::{ListingError, Request, authorized_key_options};
 
 use crate::node::{NONCE, Node, Reply, Userland, program, run, shells};
 
@@ -36,6 +36,11 @@ impl Forced {
     fn options(&self) -> String {
         let [one, two] = self.requests();
         authorized_key_options("sh", &[one, two, one])
+    }
+
+    /// What is answered to another root than those.
+    fn refusal(&self) -> String {
+        format!(" FAIL root_not_allowed\t{}\t{}\n", self.roots[0], self.roots[1])
     }
 
     /// What sshd hands to the login shell.
@@ -89,13 +94,13 @@ fn only_allowed_roots_are_listed_whatever_is_asked() {
     ] {
         let reply = forced.run(&[program("dash")], &asked);
         // Without a nonce where it is looked for, there is no reply to us.
-        let refused = reply.stdout.contains(" FAIL root_not_allowed\n");
+        let refused = reply.stdout.contains(&forced.refusal());
         assert!(refused && reply.records.is_empty(), "{asked}: {}", reply.stdout);
         assert!(reply.outcome.is_err());
     }
     for asked in ["", "cat /etc/passwd", "$(id)", "`id` '", "a\nb c"] {
         let reply = forced.run(&[program("dash")], asked);
-        assert_eq!(reply.stdout, "\nscm-backup-listing 1 0 FAIL root_not_allowed\n", "{asked}");
+        assert_eq!(reply.stdout, format!("\nscm-backup-listing 1 0{}", forced.refusal()), "{asked}");
     }
     assert!(!forced.node.path("root/trap").exists());
 }
@@ -110,7 +115,7 @@ fn a_command_of_100_kilobytes_costs_no_more_than_a_refusal() {
             let mut login_shell = vec![program("prlimit"), "--cpu=1".into()];
             login_shell.extend(shell.clone());
             let reply = forced.run(&login_shell, &asked);
-            assert_eq!(reply.stdout, "\nscm-backup-listing 1 0 FAIL root_not_allowed\n", "{name}");
+            assert_eq!(reply.stdout, format!("\nscm-backup-listing 1 0{}", forced.refusal()), "{name}");
             let mut command = Command::new(program("prlimit"));
             command.arg("--cpu=1").args(shell).args(["-s", &asked, "x"]);
             let script = Request { root: "relative", time_limit: None }.script();
@@ -130,12 +135,13 @@ fn a_nonce_is_hexadecimal_or_not_repeated() {
 }
 
 #[test]
-fn a_line_without_roots_allows_nothing() {
+fn a_root_that_is_not_allowed_is_told_with_those_that_are() {
     let mut forced = Forced::new();
     forced.roots[0] = "/other".to_owned();
     let asked = Request { root: "$SCM_FOLD/one", time_limit: None }.command("sh", NONCE);
     let reply = forced.run(&[program("dash")], &asked);
-    assert_eq!(reply.outcome, Err(ListingError::Refused(FailCode::RootNotAllowed)));
+    let allowed = forced.roots.iter().map(|root| root.replace('\\', "\\x5c")).collect();
+    assert_eq!(reply.outcome, Err(ListingError::RootNotAllowed { allowed }));
 }
 
 #[test]
@@ -236,7 +242,7 @@ fn a_real_sshd_takes_the_line() {
     let script = Request { root: "/etc", time_limit: None }.script();
     lists_each_root(&forced, |asked| run(sshd.ssh(&[asked]), &script));
     let reply = run(sshd.ssh(&["cat", "/etc/passwd"]), b"");
-    assert_eq!(reply.stdout, "\nscm-backup-listing 1 0 FAIL root_not_allowed\n");
+    assert_eq!(reply.stdout, format!("\nscm-backup-listing 1 0{}", forced.refusal()));
     let reply = run(sshd.ssh(&[]), b"");
-    assert_eq!(reply.stdout, "\nscm-backup-listing 1 0 FAIL root_not_allowed\n");
+    assert_eq!(reply.stdout, format!("\nscm-backup-listing 1 0{}", forced.refusal()));
 }
