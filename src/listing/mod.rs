@@ -30,7 +30,7 @@
 //! count   = "N " RECORDS                              there if awk=yes
 //! end     = MARK " END find=" STATUS [" stat=" STATUS] [" awk=" STATUS]
 //!           " denied=" N " vanished=" N " other=" N [" complaint=" TEXT]
-//! fail    = MARK " FAIL " CODE                        see FailCode
+//! fail    = MARK " FAIL " (CODE | "root_not_allowed" *(TAB ROOT))   see FailCode; the roots that are allowed
 //! MARK    = "scm-backup-listing 1 " NONCE
 //! ```
 //! Each is a line. An empty line stands before each mark, so that noise without a newline, or a path that a
