@@ -104,7 +104,7 @@ impl Parser {
             None if begin.reads_sidecars => {
                 Err(ListingError::CountMismatch { declared: 0, received: self.received })
             }
-            _ => Ok(End { unreadable: ending.denied, vanished: ending.vanished }),
+            _ => Ok(End { unreadable: ending.denied }),
         }
     }
 

@@ -95,7 +95,6 @@ impl Builder {
             Record::Filesystem { size, avail } => self.filesystem = Some(Filesystem { size, avail }),
             Record::Tarball { size, mtime, path } => self.tarball(size, mtime, path),
             Record::Sidecar { path, content, .. } => self.sidecar(path, content),
-            Record::Last { .. } => {}
             Record::Lock { mtime, path } => {
                 if path == LOCK {
                     self.lock = Some(Lock { since: instant(mtime) });
