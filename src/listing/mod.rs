@@ -37,6 +37,7 @@
 //! `denied` and `vanished` count complaints that make a listing
 //! partial; `other` counts those that make it worthless, and `complaint` is the first of them.
 
+mod bounds;
 mod compact;
 mod error;
 mod fields;
