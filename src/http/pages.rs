@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, IF_NONE_MATCH, LOCATION,
-    REFERRER_POLICY, VARY,
-};
+use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, REFERRER_POLICY};
 use hyper::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
+use super::assets::CachedAsset;
 use super::negotiate;
-use super::plots::{CachedAsset, Plots};
-use super::reply::{self, Reply, reply};
+use super::plots::Plots;
+use super::reply::{self, Reply};
 use super::same_origin::is_same_origin;
 use crate::inventory::Inventory;
 use crate::page::plot::Theme;
@@ -22,9 +20,6 @@ use crate::workers::{WorkError, Workers};
 
 /// Styles, pictures and the one script of our own, forms to ourselves, and nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-/// A picture alone needs nothing.
-const PICTURE_POLICY: &str =
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// How long the reply to `Probe now` waits for the probe; the page says when it still goes on.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -169,16 +164,16 @@ pub(super) async fn plot(
     if let Some(report) = &report
         && let Some(asset) = plots.get(&key, report)
     {
-        return picture(headers, &asset);
+        return asset.reply(headers);
     }
     let (target, of) = (target.clone(), report.clone());
     let repo = key.2.clone();
     let asset = writers.run(move || {
-        page::plot_of(&target, of.as_deref(), &repo).map(|plot| plot.svg(theme).map(CachedAsset::new))
+        page::plot_of(&target, of.as_deref(), &repo).map(|plot| plot.svg(theme).map(CachedAsset::svg))
     });
     match asset.await {
         Ok(Some(Ok(asset))) => {
-            let reply = picture(headers, &asset);
+            let reply = asset.reply(headers);
             if let Some(report) = &report {
                 plots.keep(key, report, asset);
             }
@@ -201,78 +196,4 @@ fn busy() -> Reply {
 fn no_such_plot() -> Reply {
     let text = "no such plot: /plot/HUB/NODE/KIND/NAME.svg of a repo that is held or expected";
     reply::line(StatusCode::NOT_FOUND, text)
-}
-
-/// A picture, unless the client has it already.
-fn picture(headers: &HeaderMap, asset: &CachedAsset) -> Reply {
-    serve_asset(headers, "image/svg+xml", PICTURE_POLICY, asset)
-}
-
-/// The style sheet.
-pub(super) fn style(headers: &HeaderMap, style: &CachedAsset) -> Reply {
-    serve_asset(headers, "text/css; charset=utf-8", PICTURE_POLICY, style)
-}
-
-/// The one script.
-pub(super) fn reader(headers: &HeaderMap, reader: &CachedAsset) -> Reply {
-    serve_asset(headers, "text/javascript; charset=utf-8", PICTURE_POLICY, reader)
-}
-
-/// The small picture in a browser's tab.
-pub(super) fn icon(headers: &HeaderMap, icon: &CachedAsset) -> Reply {
-    picture(headers, icon)
-}
-
-fn serve_asset(
-    headers: &HeaderMap,
-    content_type: &'static str,
-    policy: &'static str,
-    asset: &CachedAsset,
-) -> Reply {
-    let has_it = headers.get_all(IF_NONE_MATCH).iter().any(|value| is_among(value, &asset.etag));
-    let gzip = asset.gzip.as_ref().filter(|_| negotiate::takes_gzip(headers));
-    let mut reply = match (has_it, gzip) {
-        (true, _) => reply(StatusCode::NOT_MODIFIED, content_type, ""),
-        (false, Some(gzip)) => {
-            let mut reply = reply(StatusCode::OK, content_type, gzip.clone());
-            reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            reply
-        }
-        (false, None) => reply(StatusCode::OK, content_type, asset.svg.clone()),
-    };
-    let headers = reply.headers_mut();
-    // Kept, but asked about each time.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    if let Ok(etag) = HeaderValue::from_str(&asset.etag) {
-        headers.insert(ETAG, etag);
-    }
-    reply
-}
-
-/// Whether an ETag, compared weakly, is in a list of them.
-fn is_among(list: &HeaderValue, etag: &str) -> bool {
-    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    list.to_str().is_ok_and(|list| list.split(',').any(|tag| tag.trim() == "*" || bare(tag) == bare(etag)))
-}
-
-/// Shared by the requests for pages.
-#[derive(Debug)]
-pub(super) struct Assets {
-    pub(super) plots: Plots,
-    pub(super) style: CachedAsset,
-    pub(super) icon: CachedAsset,
-    pub(super) reader: CachedAsset,
-}
-
-impl Default for Assets {
-    fn default() -> Self {
-        Self {
-            plots: Plots::default(),
-            style: CachedAsset::new(page::STYLE.to_owned()),
-            icon: CachedAsset::new(page::ICON.to_owned()),
-            reader: CachedAsset::new(page::READER.to_owned()),
-        }
-    }
 }
