@@ -7,6 +7,7 @@
 pub mod failure;
 mod history;
 pub(crate) mod local_files;
+mod reason;
 mod renewal;
 mod run;
 pub mod runtime_dir;
