@@ -11,7 +11,7 @@ const DAY: u64 = 24 * HOUR;
 
 /// Bytes to three figures in binary units: `1.07 GiB`, `184 MiB`, `512 B`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes(pub u64);
+pub(crate) struct Bytes(pub u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +37,7 @@ impl fmt::Display for Bytes {
 
 /// A number of things in words: `1 repo`, `2 repos`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counted<'a>(pub u64, pub &'a str);
+pub(crate) struct Counted<'a>(pub u64, pub &'a str);
 
 impl fmt::Display for Counted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +52,7 @@ impl fmt::Display for Counted<'_> {
 
 /// How many places of a tree in words: `1 directory or file`, `2 directories or files`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Places(pub u64);
+pub(crate) struct Places(pub u64);
 
 impl fmt::Display for Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,7 +67,7 @@ impl fmt::Display for Places {
 ///
 /// Below two days hours are counted on, so that an age stands beside a limit of `26h` in the same unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Age(pub SignedDuration);
+pub(crate) struct Age(pub SignedDuration);
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,7 +88,7 @@ impl fmt::Display for Age {
 
 /// A limit, as somebody would write it in the configuration: `26h`, `7d`, `90m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit(pub Duration);
+pub(crate) struct Limit(pub Duration);
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
