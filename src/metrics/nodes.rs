@@ -12,7 +12,7 @@ use super::families::{Family, Labels, Value, gauges, infos};
 use crate::inventory::{Limits, Repo, Target};
 use crate::probe::TargetState;
 use crate::probe::failure::Reason;
-use crate::report::{RepoSummary, Report};
+use crate::report::RepoSummary;
 use crate::verdict::{self, Status};
 
 /// One repo of one target, with all that there may be to say of it.
@@ -23,7 +23,7 @@ struct Row<'a> {
     /// What is held; `None` when nothing is, or nothing is known.
     summary: Option<&'a RepoSummary>,
     /// How many are held; `None` when that is not known.
-    count: Option<u64>,
+    held: Option<u64>,
     /// `None` before the first report.
     status: Option<Status>,
     now: Timestamp,
@@ -49,25 +49,18 @@ fn rows(target_state: &TargetState, now: Timestamp) -> Vec<Row<'_>> {
         .into_iter()
         .map(|repo| {
             let summary = report.and_then(|report| report.repos.get(repo));
+            let judged = verdict.as_ref().and_then(|verdict| verdict.repos.get(repo));
             Row {
                 target,
                 repo,
                 limits: target.limits_of(repo),
                 summary,
-                count: report.and_then(|report| held(report, summary)),
-                status: verdict.as_ref().and_then(|verdict| Some(verdict.repos.get(repo)?.status)),
+                held: judged.and_then(|judged| judged.held),
+                status: judged.map(|judged| judged.status),
                 now,
             }
         })
         .collect()
-}
-
-/// How many tarballs are held: that there are none is believed only of a complete listing.
-fn held(report: &Report, summary: Option<&RepoSummary>) -> Option<u64> {
-    match summary {
-        Some(summary) => Some(summary.count),
-        None => (report.unreadable == 0).then_some(0),
-    }
 }
 
 /// Whole where it is, and never rounded: rules over the metrics must say what the verdict says.
@@ -134,7 +127,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
             unit: None,
             help: "How many tarballs are held; 0 for an expected repo that is not there.",
         },
-        |row| row.count.map(Value::Count),
+        |row| row.held.map(Value::Count),
     ),
     (
         Family {
@@ -144,7 +137,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
         },
         |row| match row.summary {
             Some(summary) => Some(Value::Count(summary.total_bytes)),
-            None => row.count.map(Value::Count),
+            None => row.held.map(Value::Count),
         },
     ),
     (

@@ -327,7 +327,6 @@ impl RepoView {
             size_bytes: tarball.size,
             path: tarball.path.clone(),
         };
-        let of_none = (report.unreadable == 0).then_some(0);
         Self {
             repo: repo.to_string(),
             status: said.status,
@@ -347,8 +346,9 @@ impl RepoView {
             previous: found.and_then(|found| found.previous.as_ref()).map(tarball),
             size_ratio: found.and_then(|found| found.size_ratio()),
             verified: found.and_then(|found| found.verification.verified()),
-            held: found.map_or(of_none, |found| Some(found.count)),
-            total_bytes: found.map_or(of_none, |found| Some(found.total_bytes)),
+            held: said.held,
+            // Where none was found, as many bytes are held as tarballs: none, or nobody knows.
+            total_bytes: found.map_or(said.held, |found| Some(found.total_bytes)),
             oldest: found.map(|found| rfc3339(found.oldest, &report.zone)),
             limits: LimitsView::new(target.limits_of(repo)),
         }
