@@ -45,7 +45,7 @@ fn as_root() -> Option<String> {
 
 fn check_nodes(inventory: Inventory) -> ExitCode {
     let target_states = match probe_once(inventory, &Scope::All) {
-        Ok(target_states) => target_states,
+        Ok(snapshot) => snapshot.target_states,
         Err(error) => return super::fail(error, 1),
     };
     let now = Timestamp::now();
@@ -144,9 +144,9 @@ mod tests {
         let said = |days: i64| {
             let found = report([("svn/env", healthy())]);
             let target_state = TargetState {
-                target: Arc::new(target()),
                 report: Some(Arc::new(found)),
                 last: Some(last.clone()),
+                ..TargetState::new(Arc::new(target()))
             };
             let status = describe(&mut String::new(), &target_state, at(TAKEN + days * 24 * HOUR));
             conclusion(&[target_state], status)
@@ -160,7 +160,7 @@ mod tests {
         let last = |failure| Some(ProbeResult { ended: at(TAKEN), failure, timings: Timings::default() });
         let target = Arc::new(target());
         let failed =
-            TargetState { target: target.clone(), report: None, last: last(Some(Cause::ConnectionLost)) };
+            TargetState { last: last(Some(Cause::ConnectionLost)), ..TargetState::new(target.clone()) };
         let said = |target_states: &[TargetState], status| conclusion(target_states, status);
         let (one, both) = (std::slice::from_ref(&failed), [failed.clone(), failed.clone()]);
         assert_eq!(said(one, None), "not ok: 1 of 1 target gave no complete listing\n");
@@ -179,7 +179,7 @@ mod tests {
             ..report([("svn/env", healthy())])
         };
         let target_state =
-            TargetState { target: Arc::new(target), report: Some(Arc::new(report)), last: None };
+            TargetState { report: Some(Arc::new(report)), ..TargetState::new(Arc::new(target)) };
         let mut text = String::new();
         describe(&mut text, &target_state, at(TAKEN));
         assert_eq!(

@@ -7,15 +7,14 @@ use hyper::header::{
     REFERRER_POLICY, VARY,
 };
 use hyper::{HeaderMap, StatusCode};
-use jiff::Timestamp;
 
 use super::negotiate;
 use super::plots::{CachedAsset, Plots};
 use super::reply::{self, Reply, reply};
 use super::same_origin::is_same_origin;
-use crate::inventory::Inventory;
+use crate::inventory::Repo;
 use crate::page::plot::Theme;
-use crate::page::{self, PageContext, Seen, address};
+use crate::page::{self, PageContext, address};
 use crate::probe::{Prober, Scope, TargetState};
 use crate::table;
 use crate::workers::{WorkError, Workers};
@@ -36,13 +35,8 @@ pub(super) async fn front(
     context: PageContext,
     headers: &HeaderMap,
 ) -> Reply {
-    let (inventory, target_states) = (prober.inventory(), prober.target_states(&Scope::All));
-    let seen = of_nodes(prober, &target_states, false, context.now);
-    write(writers, headers, move || {
-        let overview = table::overview(&inventory, &target_states, context.now);
-        page::front(&context, &overview, &seen)
-    })
-    .await
+    let snapshot = prober.snapshot(&Scope::All);
+    write(writers, headers, move || page::front(&context, &table::overview(&snapshot, context.now))).await
 }
 
 /// One hub; with `debug` the last probes of its nodes too.
@@ -54,39 +48,20 @@ pub(super) async fn hub(
     path: &str,
     debug: bool,
 ) -> Reply {
-    let inventory = prober.inventory();
-    let Some(name) = address::hub_of(path).filter(|hub| inventory.hubs.contains_key(hub)) else {
+    let Some(name) = address::hub_of(path) else { return no_such_hub() };
+    let snapshot = prober.snapshot(&Scope::Hub(name));
+    if snapshot.hubs().next().is_none() {
         return no_such_hub();
-    };
-    let target_states = prober.target_states(&Scope::Hub(name));
-    let seen = of_nodes(prober, &target_states, debug, context.now);
-    write(writers, headers, move || {
-        let overview = table::overview(&inventory, &target_states, context.now);
-        match overview.hubs.first() {
-            Some(hub) => page::hub(&context, hub, &seen),
-            None => Ok(String::new()),
-        }
+    }
+    write(writers, headers, move || match table::overview(&snapshot, context.now).hubs.first() {
+        Some(hub) => page::hub(&context, hub, debug),
+        None => Ok(String::new()),
     })
     .await
 }
 
 fn no_such_hub() -> Reply {
     reply::line(StatusCode::NOT_FOUND, "no such hub is configured: see / for those there are")
-}
-
-fn of_nodes(prober: &Prober, target_states: &[TargetState], debug: bool, now: Timestamp) -> Vec<Seen> {
-    let seen = |target_state: &TargetState| {
-        let target = &target_state.target;
-        let interval = target.min_probe_interval;
-        Seen {
-            target: target.clone(),
-            report: target_state.report.clone(),
-            history: if debug { prober.history(&target.hub, &target.node) } else { None },
-            probing: prober.is_probing(&target.hub, &target.node),
-            resting: target_state.report.as_ref().is_some_and(|report| report.is_younger_than(interval, now)),
-        }
-    };
-    target_states.iter().map(seen).collect()
 }
 
 /// A page that is written off the server's thread: one of many repos takes a few milliseconds, and some memory, so that few
@@ -159,20 +134,17 @@ pub(super) async fn plot(
     path: &str,
     theme: Theme,
 ) -> Reply {
-    let inventory: Inventory = prober.inventory();
-    let place = address::plot_of(path);
-    let target = place.as_ref().and_then(|(hub, node, _)| inventory.target(hub, node));
-    let (Some((hub, node, repo)), Some(target)) = (place, target) else { return no_such_plot() };
-    let target_states = prober.target_states(&Scope::Node(hub.clone(), node.clone()));
-    let report = target_states.into_iter().next().and_then(|target_state| target_state.report);
+    let Some((hub, node, repo)) = address::plot_of(path) else { return no_such_plot() };
+    let snapshot = prober.snapshot(&Scope::Node(hub.clone(), node.clone()));
+    let Some(known) = snapshot.target_states.into_iter().next() else { return no_such_plot() };
+    let TargetState { target, report, .. } = known;
     let key = (hub, node, repo, theme);
     if let Some(report) = &report
         && let Some(asset) = plots.get(&key, report)
     {
         return picture(headers, &asset);
     }
-    let (target, of) = (target.clone(), report.clone());
-    let repo = key.2.clone();
+    let (of, repo) = (report.clone(), Repo::from_label(&key.2));
     let asset = writers.run(move || {
         page::plot_of(&target, of.as_deref(), &repo).map(|plot| plot.svg(theme).map(CachedAsset::new))
     });

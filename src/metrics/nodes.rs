@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 
-use super::Snapshot;
+use super::Exposition;
 use super::families::{Family, Labels, Value, gauges, infos};
-use crate::inventory::{Limits, Repo, Target};
-use crate::probe::TargetState;
+use crate::inventory::{Hub, Limits, Repo, Target};
 use crate::probe::failure::Reason;
+use crate::probe::{Snapshot, TargetState};
 use crate::report::RepoSummary;
 use crate::verdict::{self, Status};
 
@@ -277,9 +277,10 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
 ];
 
 /// Writes the families of hubs, nodes and repos.
-pub(super) fn encode(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+pub(super) fn encode(exposition: &Exposition, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let Exposition { now, snapshot, .. } = exposition;
     let rows: Vec<Row<'_>> =
-        snapshot.target_states.iter().flat_map(|target_state| rows(target_state, snapshot.now)).collect();
+        snapshot.target_states.iter().flat_map(|target_state| rows(target_state, *now)).collect();
     for (family, value) in OF_REPO {
         gauges(encoder, *family, rows.iter().filter_map(|row| Some((row.labels(), value(row)?))))?;
     }
@@ -340,8 +341,8 @@ fn encode_durations(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) ->
 
 fn encode_infos(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     let family = Family { name: "scm_backup_hub", unit: None, help: "What is configured of a hub." };
-    let emails: Vec<String> = snapshot.hubs.iter().map(|hub| hub.email.join(" ")).collect();
-    let samples = snapshot.hubs.iter().zip(&emails).map(|(hub, email)| {
+    let hubs: Vec<(&Hub, String)> = snapshot.hubs().map(|(hub, _)| (hub, hub.email.join(" "))).collect();
+    let samples = hubs.iter().map(|(hub, email)| {
         Labels([
             ("hub", hub.name.as_str()),
             ("srvnode", hub.srvnode.as_str()),

@@ -5,9 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::human::Age;
-use crate::inventory::Target;
-use crate::probe::{History, ProbeResult, ssh};
-use crate::report::Report;
+use crate::probe::{ProbeResult, TargetState, ssh};
 
 /// What a person wants to know of a node that does not do as expected.
 pub(super) struct Debug<'a> {
@@ -29,11 +27,11 @@ pub(super) struct Probe<'a> {
 }
 
 impl<'a> Debug<'a> {
-    pub(super) fn new(target: &Target, report: Option<&Report>, history: &'a History) -> Self {
+    pub(super) fn new(known: &'a TargetState) -> Self {
         Self {
-            command: format!("{} true", ssh::manual_command(&target.connection)),
-            clock: report.map_or_else(String::new, |report| clock(report.clock_offset)),
-            probes: history.newest_first().map(probe).collect(),
+            command: format!("{} true", ssh::manual_command(&known.target.connection)),
+            clock: known.report.as_ref().map_or_else(String::new, |report| clock(report.clock_offset)),
+            probes: known.history.newest_first().map(probe).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::advice;
 use crate::inventory::Target;
 use crate::probe::ssh;
-use crate::table::{RepoView, ReportView};
+use crate::table::{NodeView, RepoView, ReportView};
 use crate::verdict::{RepoProblem, Status};
 
 /// Repos that are named before "and more".
@@ -28,8 +28,10 @@ pub(super) fn has_commands(problem_groups: &[ProblemGroup]) -> bool {
     problem_groups.iter().any(|group| group.command.is_some())
 }
 
-/// The problems of a node, grouped, worst first.
-pub(super) fn problem_groups(target: &Target, report: &ReportView) -> Vec<ProblemGroup> {
+/// The problems of a node, grouped, worst first; none before its first report.
+pub(super) fn problem_groups(node: &NodeView) -> Vec<ProblemGroup> {
+    let Some(report) = &node.report else { return Vec::new() };
+    let target = &node.known.target;
     let mut groups: Vec<(RepoProblem, Vec<&RepoView>)> = Vec::new();
     for repo in report.repos.iter().filter(|repo| repo.status > Status::Ok) {
         let Some(worst) = repo.worst else { continue };

@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use crate::human::Limit;
 use crate::inventory::{Hub, Limits, Repo, Target};
-use crate::probe::failure;
+use crate::probe::{TargetState, failure};
 use crate::report::{Report, Tarball};
-use crate::verdict::{NodeProblem, RepoProblem, RepoVerdict, Status, Tally, Verdict};
+use crate::verdict::{self, NodeProblem, RepoProblem, RepoVerdict, Status, Tally};
 
 /// What is known of some or all hubs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Overview {
     /// The worst of the hubs.
     pub state: State,
@@ -69,7 +69,7 @@ impl From<Status> for State {
 }
 
 /// One hub.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct HubView {
     /// Its name.
     pub hub: String,
@@ -104,7 +104,7 @@ impl HubView {
 }
 
 /// One node of a hub.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct NodeView {
     /// Its name.
     pub node: String,
@@ -116,6 +116,9 @@ pub struct NodeView {
     pub failure: Option<FailureView>,
     /// The last report, which can be older than the failure; `null` before the first.
     pub report: Option<ReportView>,
+    /// What all this was made from: for the pages, which show more of it.
+    #[serde(skip)]
+    pub known: TargetState,
 }
 
 /// Why a probe failed.
@@ -130,14 +133,10 @@ pub struct FailureView {
 }
 
 impl NodeView {
-    /// A node by what is known of it at a time: its last report with the verdict at that time, and why the last probe failed.
-    pub fn new(
-        target: &Target,
-        last: Option<(&Report, &Verdict)>,
-        failure: Option<FailureView>,
-        now: Timestamp,
-    ) -> Self {
-        let report = last.map(|(report, verdict)| ReportView::new(target, report, verdict, now));
+    /// A node by what is known of it, judged at a time, and why the last probe failed.
+    pub fn new(known: TargetState, failure: Option<FailureView>, now: Timestamp) -> Self {
+        let target = &*known.target;
+        let report = known.report.as_deref().map(|report| ReportView::new(target, report, now));
         let of_report = report.as_ref().map_or(State::Unseen, |report| report.tally.status.into());
         Self {
             node: target.node.clone(),
@@ -145,6 +144,7 @@ impl NodeView {
             address: target.connection.to_string(),
             failure,
             report,
+            known,
         }
     }
 }
@@ -225,7 +225,8 @@ pub struct ProblemView {
 }
 
 impl ReportView {
-    fn new(target: &Target, report: &Report, verdict: &Verdict, now: Timestamp) -> Self {
+    fn new(target: &Target, report: &Report, now: Timestamp) -> Self {
+        let verdict = verdict::judge(target, report, now);
         let time = |at| rfc3339(at, &report.zone);
         let mut repos: Vec<RepoView> =
             verdict.repos.iter().map(|(repo, said)| RepoView::new(target, report, repo, said, now)).collect();
