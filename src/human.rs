@@ -35,6 +35,16 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// How much a size has changed, given as the new one over the old one, in per cent: `+2.5%`, `-75.0%`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change(pub f64);
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:+.1}%", (self.0 - 1.0) * 100.0))
+    }
+}
+
 /// A number of things in words: `1 repo`, `2 repos`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counted<'a>(pub u64, pub &'a str);
@@ -117,6 +127,13 @@ mod tests {
         assert_eq!(counted(2, "directory"), "2 directories");
         assert_eq!(Places(1).to_string(), "1 directory or file");
         assert_eq!(Places(2).to_string(), "2 directories or files");
+    }
+
+    #[test]
+    fn changes_have_a_sign_and_a_tenth_of_a_per_cent() {
+        assert_eq!(Change(1.025).to_string(), "+2.5%");
+        assert_eq!(Change(0.25).to_string(), "-75.0%");
+        assert_eq!(Change(1.0).to_string(), "+0.0%");
     }
 
     #[test]

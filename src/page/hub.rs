@@ -7,7 +7,6 @@ use super::debug::Debug;
 use super::problem_groups::{self, ProblemGroup, problem_groups};
 use super::{PageContext, address, anchor, cells, plot_of};
 use crate::human::{Counted, Limit};
-use crate::inventory::Repo;
 use crate::probe::TargetState;
 use crate::table::{HubView, NodeView, RepoView, limits_in_force};
 
@@ -36,7 +35,7 @@ struct Node<'a> {
     rows: &'a [RepoView],
     /// How many are not, where there are such.
     hidden: Option<String>,
-    limits: Vec<(&'a str, String)>,
+    limits: Vec<(String, String)>,
     plots: Vec<Figure<'a>>,
     debug: Option<Debug<'a>>,
 }
@@ -72,9 +71,9 @@ fn node<'a>(context: &PageContext, hub: &'a HubView, view: &'a NodeView, debug: 
     let repos = report.map_or(&[] as &[RepoView], |report| &report.repos);
     let (rows, hidden) = repos.split_at(repos.len().min(MOST_ROWS));
     let figure = |repo: &'a RepoView| {
-        let plot = plot_of(target, known.as_deref(), &Repo::from_label(&repo.repo))?;
-        let address = address::of_plot(&hub.hub, &view.node, &repo.repo);
-        Some(Figure { repo: &repo.repo, address, words: plot.words() })
+        let plot = plot_of(target, known.as_deref(), &repo.repo)?;
+        let address = address::of_plot(&hub.hub, &view.node, repo.repo.as_str());
+        Some(Figure { repo: repo.repo.as_str(), address, words: plot.words() })
     };
     Node {
         view,

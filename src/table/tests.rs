@@ -205,5 +205,5 @@ fn the_nodes_own_offset_stands_in_for_a_missing_timezone() {
     let view =
         seen(&target(), &Report { zone: fixed, ..report([("svn/env", healthy())]) }, None).report.unwrap();
     assert_eq!(view.timezone, "UTC-05");
-    assert_eq!(view.repos[0].newest.as_ref().unwrap().made, "2012-11-13T03:00:00-05:00");
+    assert_eq!(view.repos[0].newest.as_ref().unwrap().made.to_string(), "2012-11-13T03:00:00-05:00");
 }
