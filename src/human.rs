@@ -96,6 +96,19 @@ impl fmt::Display for Age {
     }
 }
 
+/// How long something took: `12.3 ms`, `1530.0 ms`, `12.5 s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Took(pub Duration);
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs_f64() {
+            seconds if seconds >= 10.0 => f.pad(&format!("{seconds:.1} s")),
+            seconds => f.pad(&format!("{:.1} ms", seconds * 1e3)),
+        }
+    }
+}
+
 /// A limit, as somebody would write it in the configuration: `26h`, `7d`, `90m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Duration);
@@ -161,6 +174,15 @@ mod tests {
         assert_eq!(of(48 * 3600), "2d");
         assert_eq!(of(76 * 3600 + 59), "3d 4h");
         assert_eq!(of(-3 * 3600), "-3h");
+    }
+
+    #[test]
+    fn times_taken_are_in_milliseconds_up_to_ten_seconds() {
+        let of = |milliseconds| Took(Duration::from_millis(milliseconds)).to_string();
+        assert_eq!(of(0), "0.0 ms");
+        assert_eq!(Took(Duration::from_micros(12_340)).to_string(), "12.3 ms");
+        assert_eq!(of(1530), "1530.0 ms");
+        assert_eq!(of(12_500), "12.5 s");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::probe_once::probe_once;
 use crate::advice;
 use crate::config::{self, Loaded};
-use crate::human::Counted;
+use crate::human::{Counted, Took};
 use crate::inventory::Inventory;
 use crate::probe::{Scope, TargetState, local_files};
 use crate::verdict::{self, NodeProblem, Status};
@@ -90,9 +90,9 @@ fn describe(text: &mut String, target_state: &TargetState, now: Timestamp) -> Op
             let _ = writeln!(text, "  {}: {failure}", failure.reason());
             let _ = writeln!(text, "  to do: {}", advice::of_cause(failure, target));
         }
-        let list = last.timings.list.map(|list| format!(", listing took {:.2} s", list.as_secs_f64()));
-        let connect = last.timings.connect.as_secs_f64();
-        let _ = writeln!(text, "  connecting took {connect:.2} s{}", list.unwrap_or_default());
+        let list = last.timings.list.map(|list| format!(", listing took {}", Took(list)));
+        let connect = Took(last.timings.connect);
+        let _ = writeln!(text, "  connecting took {connect}{}", list.unwrap_or_default());
     }
     let report = target_state.report.as_ref()?;
     let held: u64 = report.repos.values().map(|found| found.count).sum();

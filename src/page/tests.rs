@@ -281,6 +281,18 @@ fn page_holds_no_mail_address_and_no_script_but_the_one() {
 }
 
 #[test]
+fn node_that_is_being_probed_or_was_just_probed_has_no_button() {
+    let idle = answered(&target(), report([("svn/env", healthy())]));
+    assert!(hub_of(std::slice::from_ref(&idle)).contains("Probe now"));
+    let probing = hub_of(&[TargetState { is_probing: true, ..idle.clone() }]);
+    assert!(probing.contains("A probe is under way") && !probing.contains("Probe now"), "{probing}");
+    let rare = Target { min_probe_interval: std::time::Duration::from_secs(7200), ..target() };
+    let resting = hub_of(&[TargetState { target: Arc::new(rare), ..idle }]);
+    assert!(resting.contains("<code>min_probe_interval</code> (2h)"), "{resting}");
+    assert!(!resting.contains("Probe now"), "{resting}");
+}
+
+#[test]
 fn repos_with_the_same_trouble_stand_together() {
     let stale = || RepoSummary { newest: Tarball { made: at(0), ..healthy().newest }, ..healthy() };
     let repos =

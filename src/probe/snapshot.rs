@@ -54,10 +54,13 @@ impl TargetState {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::probe::Prober;
+    use crate::probe::runtime_dir::RuntimeDir;
     use crate::report::samples::target;
 
     fn hub(name: &str, nodes: &[&str]) -> Hub {
@@ -87,6 +90,20 @@ mod tests {
         let snapshot = Snapshot { inventory: Arc::new(inventory), scope, target_states };
         let nodes = |of_hub: &[TargetState]| of_hub.iter().map(|known| known.target.node.clone()).collect();
         snapshot.hubs().map(|(hub, of_hub)| (hub.name.clone(), nodes(of_hub))).collect()
+    }
+
+    #[tokio::test]
+    async fn inventory_is_shared_with_every_request_until_the_next_reload() {
+        let inventory = || Inventory { hubs: [("A".to_owned(), hub("A", &["N1"]))].into() };
+        let prober = Prober::new(inventory(), RuntimeDir::create().unwrap(), 1).unwrap();
+        let before = prober.snapshot(&Scope::All);
+        assert!(Arc::ptr_eq(&before.inventory, &prober.snapshot(&Scope::Hub("A".into())).inventory));
+        assert!(Arc::ptr_eq(
+            &before.target_states[0].history,
+            &prober.snapshot(&Scope::All).target_states[0].history
+        ));
+        prober.replace(inventory());
+        assert!(!Arc::ptr_eq(&before.inventory, &prober.inventory()));
     }
 
     #[test]
