@@ -14,6 +14,7 @@ mod service_discovery;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod unsent;
 mod users;
 mod waiting;
 mod web_config;

@@ -11,8 +11,9 @@ use jiff::Timestamp;
 
 use super::negotiate;
 use super::plots::{CachedAsset, Plots};
-use super::reply::{self, Reply, reply};
+use super::reply::{self, Negotiated, Reply, reply};
 use super::same_origin::is_same_origin;
+use super::unsent::Unsent;
 use crate::inventory::Inventory;
 use crate::page::plot::Theme;
 use crate::page::{self, PageContext, Seen, address};
@@ -29,9 +30,17 @@ const PICTURE_POLICY: &str =
 /// How long the reply to `Probe now` waits for the probe; the page says when it still goes on.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What writes pages and draws plots.
+#[derive(Debug)]
+pub(super) struct Writers {
+    pub(super) workers: Workers,
+    /// Where pages wait to be sent.
+    pub(super) unsent: Unsent,
+}
+
 /// All hubs.
 pub(super) async fn front(
-    writers: &Workers,
+    writers: &Writers,
     prober: &Prober,
     context: PageContext,
     headers: &HeaderMap,
@@ -47,7 +56,7 @@ pub(super) async fn front(
 
 /// One hub; with `debug` the last probes of its nodes too.
 pub(super) async fn hub(
-    writers: &Workers,
+    writers: &Writers,
     prober: &Prober,
     context: PageContext,
     headers: &HeaderMap,
@@ -92,13 +101,21 @@ fn of_nodes(prober: &Prober, target_states: &[TargetState], debug: bool, now: Ti
 /// A page that is written off the server's thread: one of many repos takes a few milliseconds, and some memory, so that few
 /// are written at once.
 async fn write<E: std::fmt::Debug + Send + 'static>(
-    writers: &Workers,
+    writers: &Writers,
     headers: &HeaderMap,
     page: impl FnOnce() -> Result<String, E> + Send + 'static,
 ) -> Reply {
     let gzip = negotiate::takes_gzip(headers);
-    let written =
-        writers.run(move || page().map(|page| reply::negotiated("text/html; charset=utf-8", page, gzip)));
+    let unsent = writers.unsent.clone();
+    let written = writers.workers.run(move || {
+        page().map(|page| {
+            let page = Negotiated::new("text/html; charset=utf-8", page, gzip);
+            match unsent.room_for(page.len()) {
+                Some(room) => page.reply_holding(room),
+                None => reply::no_room(),
+            }
+        })
+    });
     match written.await {
         Ok(Ok(mut reply)) => {
             let headers = reply.headers_mut();
@@ -152,7 +169,7 @@ pub(super) async fn probe_now(
 
 /// The plot of a repo, drawn when it is first asked for after a report.
 pub(super) async fn plot(
-    writers: &Workers,
+    writers: &Writers,
     prober: &Prober,
     plots: &Plots,
     headers: &HeaderMap,
@@ -173,7 +190,7 @@ pub(super) async fn plot(
     }
     let (target, of) = (target.clone(), report.clone());
     let repo = key.2.clone();
-    let asset = writers.run(move || {
+    let asset = writers.workers.run(move || {
         page::plot_of(&target, of.as_deref(), &repo).map(|plot| plot.svg(theme).map(CachedAsset::new))
     });
     match asset.await {

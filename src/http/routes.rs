@@ -11,9 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::host::{self, AllowedHost};
-use super::pages::{self, Assets};
-use super::reply::{self, Reply};
+use super::pages::{self, Assets, Writers};
+use super::reply::{self, Negotiated, Reply};
 use super::same_origin::is_cross_site;
+use super::unsent::Unsent;
 use super::users::{Admission, Users};
 use super::{WebConfig, negotiate, service_discovery};
 use crate::exporter::{Exporter, Parts};
@@ -43,7 +44,8 @@ pub struct App {
     /// Scrapes at once; `None` without a limit.
     scrapes: Option<Arc<Semaphore>>,
     encoders: Workers,
-    writers: Workers,
+    writers: Writers,
+    unsent: Unsent,
     allowed_hosts: Vec<AllowedHost>,
     protection: WebConfig,
     assets: Assets,
@@ -57,12 +59,17 @@ impl App {
     /// When the system gives no further threads.
     pub fn new(exporter: Arc<Exporter>, telemetry_path: String, max_requests: usize) -> io::Result<Self> {
         let most = max_requests.min(Semaphore::MAX_PERMITS);
+        let unsent = Unsent::default();
         Ok(Self {
             exporter,
             telemetry_path,
             scrapes: (max_requests > 0).then(|| Arc::new(Semaphore::new(most))),
             encoders: Workers::start("encode", ENCODERS, MOST_EXPOSITIONS)?,
-            writers: Workers::start("pages", WRITERS, MOST_PAGES)?,
+            writers: Writers {
+                workers: Workers::start("pages", WRITERS, MOST_PAGES)?,
+                unsent: unsent.clone(),
+            },
+            unsent,
             allowed_hosts: Vec::new(),
             protection: WebConfig::default(),
             assets: Assets::default(),
@@ -277,10 +284,14 @@ impl App {
             exporter.logins_refused = self.protection.users.as_ref().map(Users::refused);
         }
         // Encoding many repos takes a while, in which others want to be served. The turn lasts until the reply is sent, so
-        // that there are never more expositions in memory than scrapes at once.
+        // that there are never more expositions in memory than scrapes at once, nor more than there is room for.
+        let unsent = self.unsent.clone();
         let encoded = self.encoders.run(move || {
-            let body = metrics::encode(snapshot, format)?;
-            Ok::<_, fmt::Error>(reply::negotiated_holding(format.content_type(), body, gzip, permit))
+            let body = Negotiated::new(format.content_type(), metrics::encode(snapshot, format)?, gzip);
+            Ok::<_, fmt::Error>(match unsent.room_for(body.len()) {
+                Some(room) => body.reply_holding((permit, room)),
+                None => reply::no_room(),
+            })
         });
         match encoded.await {
             Ok(Ok(reply)) => reply,
