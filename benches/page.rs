@@ -13,11 +13,11 @@ use jiff::Timestamp;
 use procfs::process::Process;
 use rustix::time::{ClockId, clock_gettime};
 use scm_backup_exporter::config;
-use scm_backup_exporter::inventory::Inventory;
+use scm_backup_exporter::inventory::Repo;
 use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::page::plot::Theme;
-use scm_backup_exporter::page::{self, PageContext, Seen};
-use scm_backup_exporter::probe::TargetState;
+use scm_backup_exporter::page::{self, PageContext};
+use scm_backup_exporter::probe::{Scope, Snapshot, TargetState};
 use scm_backup_exporter::report::{Builder, MOST_POINTS};
 use scm_backup_exporter::table;
 use testbed::tree::Nights;
@@ -40,13 +40,13 @@ const PAGE_GOAL: Duration = Duration::from_millis(5);
 const PLOT_GOAL: Duration = Duration::from_micros(200);
 
 fn main() -> anyhow::Result<()> {
-    let (inventory, target_state) = full()?;
+    let snapshot = full()?;
     println!("in this process, {REPOS} repos with {MOST_POINTS} tarballs each:");
     let took = medians(
         ROUNDS,
         vec![
-            Way::new("judge and write the page", 1, || timed(|| write(&inventory, &target_state))),
-            Way::new("draw one plot", 1, || timed(|| draw(&target_state))),
+            Way::new("judge and write the page", 1, || timed(|| write(&snapshot))),
+            Way::new("draw one plot", 1, || timed(|| draw(&snapshot))),
         ],
     )?;
     println!("the page: goal {PAGE_GOAL:?}, {}", reached(took[0] <= PAGE_GOAL));
@@ -97,7 +97,7 @@ fn server(client: &Client, directory: &std::path::Path) -> anyhow::Result<Sshd> 
 }
 
 /// A target with as many points as are ever kept.
-fn full() -> anyhow::Result<(Inventory, TargetState)> {
+fn full() -> anyhow::Result<Snapshot> {
     let directory = tempfile::tempdir()?;
     let path: PathBuf = directory.path().join("config.ini");
     fs::write(
@@ -128,31 +128,26 @@ fn full() -> anyhow::Result<(Inventory, TargetState)> {
         repos.len() == REPOS && repos.values().all(|repo| repo.points.len() == MOST_POINTS),
         "not all points"
     );
-    Ok((inventory, TargetState { target, report: Some(Arc::new(report)), last: None }))
+    let target_state = TargetState { report: Some(Arc::new(report)), ..TargetState::new(target) };
+    Ok(Snapshot { inventory: Arc::new(inventory), scope: Scope::All, target_states: vec![target_state] })
 }
 
-fn write(inventory: &Inventory, target_state: &TargetState) -> anyhow::Result<()> {
+fn write(snapshot: &Snapshot) -> anyhow::Result<()> {
     let context = PageContext {
         now: Timestamp::from_second(1_735_690_000)?,
         telemetry_path: "/metrics".to_owned(),
         reload_failed_since: None,
     };
-    let overview = table::overview(inventory, std::slice::from_ref(target_state), context.now);
-    let seen = Seen {
-        target: target_state.target.clone(),
-        report: target_state.report.clone(),
-        history: None,
-        probing: false,
-        resting: false,
-    };
-    let page = page::hub(&context, &overview.hubs[0], &[seen])?;
+    let overview = table::overview(snapshot, context.now);
+    let page = page::hub(&context, &overview.hubs[0], false)?;
     ensure!(page.matches("<img").count() == REPOS, "not a plot for each repo");
     Ok(())
 }
 
-fn draw(target_state: &TargetState) -> anyhow::Result<()> {
-    let plot = page::plot_of(&target_state.target, target_state.report.as_deref(), "svn/repo007")
-        .context("it is held")?;
+fn draw(snapshot: &Snapshot) -> anyhow::Result<()> {
+    let TargetState { target, report, .. } = &snapshot.target_states[0];
+    let repo = Repo::from_label("svn/repo007");
+    let plot = page::plot_of(target, report.as_deref(), &repo).context("it is held")?;
     let svg = plot.svg(Theme::Light).map_err(anyhow::Error::msg)?;
     ensure!(svg.contains("polyline"), "no line");
     Ok(())

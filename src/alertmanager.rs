@@ -36,7 +36,7 @@ const HEARTBEAT_INTERVAL: &str = "6d23h45m";
 
 /// How the mail is sent, and what its links lead to.
 #[derive(Debug, Clone)]
-pub struct Mail {
+pub(crate) struct Mail {
     /// The SMTP server, `host:port`.
     pub smarthost: String,
     /// The sender.
@@ -55,7 +55,7 @@ pub struct Mail {
 
 /// Addresses that the links in the mails begin with; without one the mails show a bare path.
 #[derive(Debug, Clone, Default)]
-pub struct Links {
+pub(crate) struct Links {
     /// Of Grafana, as `https://grafana.example.org`.
     pub grafana: Option<String>,
     /// Of the directory that holds `alerts/runbooks`.
@@ -64,7 +64,7 @@ pub struct Links {
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
-pub enum MailError {
+pub(crate) enum MailError {
     /// No hub names an address and no other is given.
     #[error("nobody would get any mail: set `email` in the sections of the hubs, or give --mail.default-to")]
     Nobody,
@@ -78,7 +78,7 @@ pub enum MailError {
 
 /// A configuration, and what somebody should know about it.
 #[derive(Debug, Clone)]
-pub struct Printed {
+pub(crate) struct Printed {
     /// The text of the file.
     pub text: String,
     /// Hubs whose mail goes to the default receiver.
@@ -89,7 +89,7 @@ pub struct Printed {
 ///
 /// # Errors
 /// When nobody would get any mail, or the settings contradict each other.
-pub fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, MailError> {
+pub(crate) fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, MailError> {
     if mail.auth_username.is_some() != mail.auth_password_file.is_some() {
         return Err(MailError::HalfALogin);
     }
@@ -145,7 +145,7 @@ pub fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printed, Mail
 }
 
 /// The file of templates. Where an address is given, the bare paths of runbooks become links, and dashboards are linked to at all.
-pub fn templates(links: &Links) -> String {
+pub(crate) fn templates(links: &Links) -> String {
     let mut text = TEMPLATES.to_owned();
     let mut define = |name: &str, old: &str, new: &str| {
         let definition = |body: &str| format!("{{{{ define \"scm_backup.{name}\" }}}}{body}{{{{ end }}}}");

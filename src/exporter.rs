@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::config::{self, ConfigErrors, Loaded};
-use crate::metrics::{self, ProcessUsage, Reload, Snapshot};
+use crate::metrics::{self, Exposition, ProcessUsage, Reload};
 use crate::probe::runtime_dir::RuntimeDir;
-use crate::probe::{Prober, Scope};
+use crate::probe::{Prober, Scope, Snapshot};
 use crate::workers::{WorkError, Workers};
 
 /// How long reading the configuration files again may take; a network file system that hangs never ends.
@@ -120,17 +120,12 @@ impl Exporter {
         &self.prober
     }
 
-    /// Probes what is in scope, waiting no longer than `budget`, and takes a snapshot.
-    pub async fn scrape(&self, scope: &Scope, parts: Parts, budget: Option<Duration>) -> Snapshot {
+    /// Probes what is in scope, waiting no longer than `budget`, and takes what the exposition says.
+    pub async fn scrape(&self, scope: &Scope, parts: Parts, budget: Option<Duration>) -> Exposition {
         if parts.nodes {
             self.prober.probe(scope, budget).await;
         }
-        let mut hubs = Vec::new();
-        let mut target_states = Vec::new();
-        if parts.nodes {
-            target_states = self.prober.target_states(scope);
-            hubs = self.prober.inventory().hubs.into_values().filter(|hub| scope.holds(&hub.name)).collect();
-        }
+        let snapshot = if parts.nodes { self.prober.snapshot(scope) } else { Snapshot::default() };
         let exporter = parts.exporter.then(|| metrics::Exporter {
             version: env!("CARGO_PKG_VERSION"),
             reload: self.last_reload(),
@@ -138,7 +133,7 @@ impl Exporter {
             logins_refused: None,
             process: ProcessUsage::of_us(),
         });
-        Snapshot { now: Timestamp::now(), hubs, target_states, exporter }
+        Exposition { now: Timestamp::now(), snapshot, exporter }
     }
 }
 

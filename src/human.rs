@@ -11,7 +11,7 @@ const DAY: u64 = 24 * HOUR;
 
 /// Bytes to three figures in binary units: `1.07 GiB`, `184 MiB`, `512 B`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes(pub u64);
+pub(crate) struct Bytes(pub u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,9 +35,19 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// How much a size has changed, given as the new one over the old one, in per cent: `+2.5%`, `-75.0%`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Change(pub(crate) f64);
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:+.1}%", (self.0 - 1.0) * 100.0))
+    }
+}
+
 /// A number of things in words: `1 repo`, `2 repos`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counted<'a>(pub u64, pub &'a str);
+pub(crate) struct Counted<'a>(pub u64, pub &'a str);
 
 impl fmt::Display for Counted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +62,7 @@ impl fmt::Display for Counted<'_> {
 
 /// How many places of a tree in words: `1 directory or file`, `2 directories or files`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Places(pub u64);
+pub(crate) struct Places(pub u64);
 
 impl fmt::Display for Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,7 +77,7 @@ impl fmt::Display for Places {
 ///
 /// Below two days hours are counted on, so that an age stands beside a limit of `26h` in the same unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Age(pub SignedDuration);
+pub(crate) struct Age(pub SignedDuration);
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,9 +96,22 @@ impl fmt::Display for Age {
     }
 }
 
+/// How long something took: `12.3 ms`, `1530.0 ms`, `12.5 s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Took(pub(crate) Duration);
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs_f64() {
+            seconds if seconds >= 10.0 => f.pad(&format!("{seconds:.1} s")),
+            seconds => f.pad(&format!("{:.1} ms", seconds * 1e3)),
+        }
+    }
+}
+
 /// A limit, as somebody would write it in the configuration: `26h`, `7d`, `90m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit(pub Duration);
+pub(crate) struct Limit(pub Duration);
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,6 +143,13 @@ mod tests {
     }
 
     #[test]
+    fn changes_have_a_sign_and_a_tenth_of_a_per_cent() {
+        assert_eq!(Change(1.025).to_string(), "+2.5%");
+        assert_eq!(Change(0.25).to_string(), "-75.0%");
+        assert_eq!(Change(1.0).to_string(), "+0.0%");
+    }
+
+    #[test]
     fn bytes_have_three_figures_and_never_read_1024() {
         let of = |bytes| Bytes(bytes).to_string();
         assert_eq!(of(0), "0 B");
@@ -144,6 +174,15 @@ mod tests {
         assert_eq!(of(48 * 3600), "2d");
         assert_eq!(of(76 * 3600 + 59), "3d 4h");
         assert_eq!(of(-3 * 3600), "-3h");
+    }
+
+    #[test]
+    fn times_taken_are_in_milliseconds_up_to_ten_seconds() {
+        let of = |milliseconds| Took(Duration::from_millis(milliseconds)).to_string();
+        assert_eq!(of(0), "0.0 ms");
+        assert_eq!(Took(Duration::from_micros(12_340)).to_string(), "12.3 ms");
+        assert_eq!(of(1530), "1530.0 ms");
+        assert_eq!(of(12_500), "12.5 s");
     }
 
     #[test]

@@ -17,7 +17,7 @@ type Work = Box<dyn FnOnce() + Send>;
 
 /// A few threads and the work that waits for them. The threads end after the last work once this is dropped.
 #[derive(Debug)]
-pub struct Workers {
+pub(crate) struct Workers {
     queue: SyncSender<Work>,
 }
 
@@ -37,7 +37,7 @@ impl Workers {
     ///
     /// # Errors
     /// When the system gives no further thread.
-    pub fn start(name: &str, threads: usize, waiting: usize) -> io::Result<Self> {
+    pub(crate) fn start(name: &str, threads: usize, waiting: usize) -> io::Result<Self> {
         let (queue, work) = sync_channel::<Work>(waiting);
         let work = Arc::new(Mutex::new(work));
         for _ in 0..threads {
@@ -51,7 +51,7 @@ impl Workers {
     ///
     /// # Errors
     /// At once, when too much waits already; and when the work panics.
-    pub async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, WorkError> {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::probe_once::probe_once;
 use crate::advice;
 use crate::config::{self, Loaded};
-use crate::human::Counted;
+use crate::human::{Counted, Took};
 use crate::inventory::Inventory;
 use crate::probe::{Scope, TargetState, local_files};
 use crate::verdict::{self, NodeProblem, Status};
@@ -45,7 +45,7 @@ fn as_root() -> Option<String> {
 
 fn check_nodes(inventory: Inventory) -> ExitCode {
     let target_states = match probe_once(inventory, &Scope::All) {
-        Ok(target_states) => target_states,
+        Ok(snapshot) => snapshot.target_states,
         Err(error) => return super::fail(error, 1),
     };
     let now = Timestamp::now();
@@ -90,9 +90,9 @@ fn describe(text: &mut String, target_state: &TargetState, now: Timestamp) -> Op
             let _ = writeln!(text, "  {}: {failure}", failure.reason());
             let _ = writeln!(text, "  to do: {}", advice::of_cause(failure, target));
         }
-        let list = last.timings.list.map(|list| format!(", listing took {:.2} s", list.as_secs_f64()));
-        let connect = last.timings.connect.as_secs_f64();
-        let _ = writeln!(text, "  connecting took {connect:.2} s{}", list.unwrap_or_default());
+        let list = last.timings.list.map(|list| format!(", listing took {}", Took(list)));
+        let connect = Took(last.timings.connect);
+        let _ = writeln!(text, "  connecting took {connect}{}", list.unwrap_or_default());
     }
     let report = target_state.report.as_ref()?;
     let held: u64 = report.repos.values().map(|found| found.count).sum();
@@ -144,9 +144,9 @@ mod tests {
         let said = |days: i64| {
             let found = report([("svn/env", healthy())]);
             let target_state = TargetState {
-                target: Arc::new(target()),
                 report: Some(Arc::new(found)),
                 last: Some(last.clone()),
+                ..TargetState::new(Arc::new(target()))
             };
             let status = describe(&mut String::new(), &target_state, at(TAKEN + days * 24 * HOUR));
             conclusion(&[target_state], status)
@@ -160,7 +160,7 @@ mod tests {
         let last = |failure| Some(ProbeResult { ended: at(TAKEN), failure, timings: Timings::default() });
         let target = Arc::new(target());
         let failed =
-            TargetState { target: target.clone(), report: None, last: last(Some(Cause::ConnectionLost)) };
+            TargetState { last: last(Some(Cause::ConnectionLost)), ..TargetState::new(target.clone()) };
         let said = |target_states: &[TargetState], status| conclusion(target_states, status);
         let (one, both) = (std::slice::from_ref(&failed), [failed.clone(), failed.clone()]);
         assert_eq!(said(one, None), "not ok: 1 of 1 target gave no complete listing\n");
@@ -179,7 +179,7 @@ mod tests {
             ..report([("svn/env", healthy())])
         };
         let target_state =
-            TargetState { target: Arc::new(target), report: Some(Arc::new(report)), last: None };
+            TargetState { report: Some(Arc::new(report)), ..TargetState::new(Arc::new(target)) };
         let mut text = String::new();
         describe(&mut text, &target_state, at(TAKEN));
         assert_eq!(

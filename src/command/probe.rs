@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::probe_once::probe_once;
 use super::{Output, names};
 use crate::inventory::Inventory;
-use crate::metrics::{self, Format, Snapshot};
-use crate::probe::{Scope, TargetState};
+use crate::metrics::{self, Exposition, Format};
+use crate::probe::{Scope, Snapshot};
 use crate::table::{self, State, Terminal};
 
 /// Exit status when it could not be looked.
@@ -28,17 +28,17 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
         Ok(scope) => scope,
         Err(error) => return super::fail(error, super::USAGE),
     };
-    let target_states = match probe_once(inventory.clone(), &scope) {
-        Ok(target_states) => target_states,
+    let snapshot = match probe_once(inventory, &scope) {
+        Ok(snapshot) => snapshot,
         Err(error) => return super::fail(error, COULD_NOT_LOOK),
     };
     let now = Timestamp::now();
-    let overview = table::overview(&inventory, &target_states, now);
+    let overview = table::overview(&snapshot, now);
     let text = match output {
         Output::Table => Ok(table::text(&overview, terminal())),
         Output::Json => table::json(&overview).map(|json| json + "\n").map_err(|error| error.to_string()),
-        Output::Openmetrics => exposition(inventory, &scope, target_states, now, Format::OpenMetrics),
-        Output::Prometheus => exposition(inventory, &scope, target_states, now, Format::Text),
+        Output::Openmetrics => exposition(snapshot, now, Format::OpenMetrics),
+        Output::Prometheus => exposition(snapshot, now, Format::Text),
     };
     match text {
         Ok(text) => {
@@ -72,16 +72,9 @@ fn terminal_width() -> Option<u16> {
     (size.ws_col > 0).then_some(size.ws_col)
 }
 
-fn exposition(
-    inventory: Inventory,
-    scope: &Scope,
-    target_states: Vec<TargetState>,
-    now: Timestamp,
-    format: Format,
-) -> Result<String, String> {
-    let hubs = inventory.hubs.into_values().filter(|hub| scope.holds(&hub.name)).collect();
-    let snapshot = Snapshot { now, hubs, target_states, exporter: None };
-    metrics::encode(snapshot, format).map_err(|_| "cannot encode the metrics".to_owned())
+fn exposition(snapshot: Snapshot, now: Timestamp, format: Format) -> Result<String, String> {
+    metrics::encode(Exposition { now, snapshot, exporter: None }, format)
+        .map_err(|_| "cannot encode the metrics".to_owned())
 }
 
 fn status(state: State) -> u8 {

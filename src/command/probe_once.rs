@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::inventory::Inventory;
 use crate::probe::runtime_dir::{RuntimeDir, RuntimeDirError};
-use crate::probe::{Prober, Scope, TargetState};
+use crate::probe::{Prober, Scope, Snapshot};
 
 /// Probes at once. By hand there is nobody else to be kept waiting.
 const MAX_CONCURRENT: usize = 64;
@@ -27,14 +27,14 @@ pub(super) enum ProbeOnceError {
 }
 
 /// Probes the targets in scope once. Every ssh process is gone when it returns.
-pub(super) fn probe_once(inventory: Inventory, scope: &Scope) -> Result<Vec<TargetState>, ProbeOnceError> {
+pub(super) fn probe_once(inventory: Inventory, scope: &Scope) -> Result<Snapshot, ProbeOnceError> {
     let dir = RuntimeDir::create()?;
     super::runtime()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let prober = Arc::new(Prober::new(inventory, dir, MAX_CONCURRENT)?);
         let outcome = tokio::select! {
-            () = probe_all(&prober, scope) => Ok(prober.target_states(scope)),
+            () = probe_all(&prober, scope) => Ok(prober.snapshot(scope)),
             _ = interrupt.recv() => Err(ProbeOnceError::Interrupted),
             _ = terminate.recv() => Err(ProbeOnceError::Interrupted),
         };
@@ -45,7 +45,7 @@ pub(super) fn probe_once(inventory: Inventory, scope: &Scope) -> Result<Vec<Targ
 
 async fn probe_all(prober: &Arc<Prober>, scope: &Scope) {
     let targets: Vec<_> =
-        prober.target_states(scope).into_iter().map(|target_state| target_state.target).collect();
+        prober.snapshot(scope).target_states.into_iter().map(|target_state| target_state.target).collect();
     // A single node needs no bar; where standard error is no terminal none is drawn.
     let bar = if targets.len() > 1 { ProgressBar::new(targets.len() as u64) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("probing nodes {bar:30} {pos}/{len} {msg}") {

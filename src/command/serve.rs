@@ -54,9 +54,7 @@ fn listen_address(text: &str) -> Result<String, String> {
 }
 
 fn telemetry_path(path: &str) -> Result<String, String> {
-    let taken = ["/", "/probe", "/sd", "/style.css", "/reader.js", "/icon.svg"].contains(&path)
-        || ["/-/", "/hub/", "/plot/", "//"].iter().any(|start| path.starts_with(start));
-    if path.starts_with('/') && !taken && !path.contains(['?', '#', ' ']) {
+    if http::is_free(path) && !path.contains(['?', '#', ' ']) {
         Ok(path.to_owned())
     } else {
         Err("a path such as /metrics is wanted, and none that serves something else".to_owned())

@@ -6,7 +6,7 @@ use super::diagnostic::{Diagnostics, Location};
 use super::expand::{Env, Expansion, Names, expand};
 use super::ini::{Setting, Written};
 use super::node_address::NodeAddress;
-use super::sections::Section;
+use super::section::Section;
 use super::value;
 use crate::text::is_hidden;
 

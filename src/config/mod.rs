@@ -14,6 +14,7 @@ mod ini;
 mod keys;
 mod node_address;
 mod resolve;
+mod section;
 mod sections;
 mod suggest;
 mod value;

@@ -3,6 +3,8 @@
 //! The caller owns the listening sockets and the stop signal. Every connection is a task that ends when its
 //! client leaves or the server stops; a client that leaves takes no probe with it.
 
+mod app;
+mod assets;
 mod host;
 mod negotiate;
 mod pages;
@@ -10,10 +12,12 @@ mod plots;
 mod reply;
 mod routes;
 mod same_origin;
+mod scrapes;
 mod service_discovery;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod unsent;
 mod users;
 mod waiting;
 mod web_config;
@@ -39,8 +43,9 @@ use tokio_util::task::TaskTracker;
 
 use self::throttle::Throttle;
 
+pub use self::app::App;
 pub use self::host::AllowedHost;
-pub use self::routes::App;
+pub use self::routes::is_free;
 pub use self::web_config::{WebConfig, WebConfigError};
 
 /// How long a client may take to send its request's head.

@@ -1,42 +1,14 @@
 //! Plots that are drawn already, each kept until the next report of its target.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use hyper::body::Bytes;
-
-use super::reply;
+use super::assets::CachedAsset;
 use crate::page::plot::Theme;
 use crate::report::Report;
 
 /// How many bytes of plots are kept; the oldest go first.
 const MOST_BYTES: usize = 16 << 20;
-
-/// A plot as it is sent.
-#[derive(Debug, Clone)]
-pub(super) struct CachedAsset {
-    /// The document.
-    pub(super) svg: Bytes,
-    /// The same, compressed.
-    pub(super) gzip: Option<Bytes>,
-    /// Its ETag: the same for the same bytes.
-    pub(super) etag: String,
-}
-
-impl CachedAsset {
-    pub(super) fn new(svg: String) -> Self {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(svg.as_bytes());
-        // Weak, since the compressed one is the same picture in other bytes.
-        let etag = format!("W/\"{:016x}\"", hasher.finish());
-        Self { gzip: reply::compressed(svg.as_bytes()).map(Bytes::from), svg: svg.into(), etag }
-    }
-
-    fn size(&self) -> usize {
-        self.svg.len() + self.gzip.as_ref().map_or(0, Bytes::len)
-    }
-}
 
 /// Which plot: hub, node, repo and theme.
 pub(super) type PlotKey = (String, String, String, Theme);
@@ -93,7 +65,7 @@ mod tests {
     fn plot_is_kept_until_the_next_report() {
         let plots = Plots::default();
         let [first, second] = [0, 1].map(|_| Arc::new(report([("svn/env", healthy())])));
-        plots.keep(key("svn/env"), &first, CachedAsset::new("<svg/>".into()));
+        plots.keep(key("svn/env"), &first, CachedAsset::svg("<svg/>".into()));
         assert!(plots.get(&key("svn/env"), &first).is_some());
         assert!(plots.get(&key("svn/env"), &second).is_none(), "an equal report is another one");
         assert!(plots.get(&key("svn/other"), &first).is_none());
@@ -105,17 +77,10 @@ mod tests {
         let of = Arc::new(report([]));
         for n in 0..20 {
             let svg: String = (0..1 << 20).map(|at: u32| char::from(b'a' + (at * n % 26) as u8)).collect();
-            plots.keep(key(&n.to_string()), &of, CachedAsset::new(svg));
+            plots.keep(key(&n.to_string()), &of, CachedAsset::svg(svg));
         }
         assert!(plots.get(&key("0"), &of).is_none());
         assert!(plots.get(&key("19"), &of).is_some());
         assert!(plots.0.lock().is_ok_and(|kept| kept.bytes <= MOST_BYTES));
-    }
-
-    #[test]
-    fn etag_tells_pictures_apart() {
-        let etag = |svg: &str| CachedAsset::new(svg.to_owned()).etag;
-        assert_eq!(etag("<svg/>"), etag("<svg/>"));
-        assert_ne!(etag("<svg/>"), etag("<svg></svg>"));
     }
 }

@@ -42,31 +42,44 @@ pub(super) fn holding<T: Send + 'static>(body: Vec<u8>, held: T) -> Bytes {
     Bytes::from_owner(Held(body, held))
 }
 
-/// A reply that depends on what the client accepts, compressed if it may be and is worth it.
-pub(super) fn negotiated(content_type: &'static str, body: String, gzip: bool) -> Reply {
-    negotiated_holding(content_type, body, gzip, ())
-}
-
-/// The same, holding something until it is sent.
-pub(super) fn negotiated_holding<T: Send + 'static>(
+/// A body that depends on what the client accepts, compressed if it may be and is worth it.
+#[derive(Debug)]
+pub(super) struct Negotiated {
     content_type: &'static str,
-    body: String,
-    gzip: bool,
-    held: T,
-) -> Reply {
-    let compressed = if gzip { compressed(body.as_bytes()) } else { None };
-    let is_compressed = compressed.is_some();
-    let body = compressed.unwrap_or_else(|| body.into_bytes());
-    let mut reply = reply(StatusCode::OK, content_type, holding(body, held));
-    let headers = reply.headers_mut();
-    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
-    if is_compressed {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    reply
+    body: Vec<u8>,
+    is_compressed: bool,
 }
 
-/// The same, compressed; `None` where that is not worth it.
+impl Negotiated {
+    pub(super) fn new(content_type: &'static str, body: String, gzip: bool) -> Self {
+        let compressed = if gzip { compressed(body.as_bytes()) } else { None };
+        let is_compressed = compressed.is_some();
+        Self { content_type, body: compressed.unwrap_or_else(|| body.into_bytes()), is_compressed }
+    }
+
+    /// How many bytes are to be sent.
+    pub(super) fn len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// A reply of it that holds something until it is sent.
+    pub(super) fn reply_holding<T: Send + 'static>(self, held: T) -> Reply {
+        let mut reply = reply(StatusCode::OK, self.content_type, holding(self.body, held));
+        let headers = reply.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+        if self.is_compressed {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        reply
+    }
+}
+
+/// The refusal of a reply for which there is no room in memory.
+pub(super) fn no_room() -> Reply {
+    line(StatusCode::SERVICE_UNAVAILABLE, "too many replies wait for clients to read them: try again")
+}
+
+/// A body, compressed; `None` where that is not worth it.
 pub(super) fn compressed(body: &[u8]) -> Option<Vec<u8>> {
     if body.len() < WORTH_COMPRESSING {
         return None;

@@ -1,314 +1,186 @@
-//! Which path does what.
+//! The table of routes: which path takes which methods, and what serves it. What a path may be used for besides is
+//! looked up here too.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::{fmt, io};
+use hyper::Method;
 
-use hyper::header::{ALLOW, AUTHORIZATION, HOST, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use hyper::{HeaderMap, Method, Request, StatusCode};
-use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsAcceptor;
+use super::assets;
+use crate::page::address;
 
-use super::host::{self, AllowedHost};
-use super::pages::{self, Assets};
-use super::reply::{self, Reply};
-use super::same_origin::is_cross_site;
-use super::users::{Admission, Users};
-use super::{WebConfig, negotiate, service_discovery};
-use crate::exporter::{Exporter, Parts};
-use crate::metrics;
-use crate::page::plot::Theme;
-use crate::page::{PageContext, address};
-use crate::probe::Scope;
-use crate::workers::{WorkError, Workers};
+/// Everything that is served. The first route of a path counts.
+#[rustfmt::skip]
+const ROUTES: [Route; 11] = [
+    Route { path: Path::Is("/"), methods: Methods::Read, handler: Handler::Front },
+    Route { path: Path::Below(address::HUBS), methods: Methods::Read, handler: Handler::Hub },
+    Route { path: Path::Below(address::HUBS), methods: Methods::Post, handler: Handler::ProbeNow },
+    Route { path: Path::Below(address::PLOTS), methods: Methods::Read, handler: Handler::Plot },
+    Route { path: Path::Asset, methods: Methods::Read, handler: Handler::Asset },
+    Route { path: Path::Is("/probe"), methods: Methods::Read, handler: Handler::Probe },
+    Route { path: Path::Is("/sd"), methods: Methods::Read, handler: Handler::ServiceDiscovery },
+    Route { path: Path::Is("/-/healthy"), methods: Methods::Read, handler: Handler::Healthy },
+    Route { path: Path::Is("/-/ready"), methods: Methods::Read, handler: Handler::Ready },
+    Route { path: Path::Is("/-/reload"), methods: Methods::Post, handler: Handler::Reload },
+    Route { path: Path::Telemetry, methods: Methods::Read, handler: Handler::Metrics },
+];
 
-/// Threads that write expositions. Each may take a few times its size in memory.
-const ENCODERS: usize = 2;
-
-/// Expositions that may wait to be written: more than `--web.max-requests` usually allows.
-const MOST_EXPOSITIONS: usize = 1024;
-
-/// Threads that write pages and draw plots.
-const WRITERS: usize = 2;
-
-/// Pages and plots that may wait for that. A browser asks for six at once.
-const MOST_PAGES: usize = 64;
-
-/// What is served.
-#[derive(Debug)]
-pub struct App {
-    exporter: Arc<Exporter>,
-    telemetry_path: String,
-    /// Scrapes at once; `None` without a limit.
-    scrapes: Option<Arc<Semaphore>>,
-    encoders: Workers,
-    writers: Workers,
-    allowed_hosts: Vec<AllowedHost>,
-    protection: WebConfig,
-    assets: Assets,
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    path: Path,
+    methods: Methods,
+    handler: Handler,
 }
 
-impl App {
-    /// A site that serves `exporter`, its metrics at `telemetry_path`, to at most `max_requests` scrapes at once
-    /// (0: any number).
-    ///
-    /// # Errors
-    /// When the system gives no further threads.
-    pub fn new(exporter: Arc<Exporter>, telemetry_path: String, max_requests: usize) -> io::Result<Self> {
-        let most = max_requests.min(Semaphore::MAX_PERMITS);
-        Ok(Self {
-            exporter,
-            telemetry_path,
-            scrapes: (max_requests > 0).then(|| Arc::new(Semaphore::new(most))),
-            encoders: Workers::start("encode", ENCODERS, MOST_EXPOSITIONS)?,
-            writers: Workers::start("pages", WRITERS, MOST_PAGES)?,
-            allowed_hosts: Vec::new(),
-            protection: WebConfig::default(),
-            assets: Assets::default(),
-        })
-    }
+/// Which paths a route serves.
+#[derive(Debug, Clone, Copy)]
+enum Path {
+    /// This one.
+    Is(&'static str),
+    /// All that begin so.
+    Below(&'static str),
+    /// Those of the table of assets.
+    Asset,
+    /// That of `--web.telemetry-path`.
+    Telemetry,
+}
 
-    /// The same site, asked by these names only; by every name where there are none.
-    pub fn only_as(self, allowed_hosts: Vec<AllowedHost>) -> Self {
-        Self { allowed_hosts, ..self }
-    }
+/// Which methods a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Methods {
+    /// GET, and HEAD, to which hyper sends no body.
+    Read,
+    /// POST.
+    Post,
+}
 
-    /// The same site with TLS and users as configured.
-    pub fn protected(self, protection: WebConfig) -> Self {
-        Self { protection, ..self }
-    }
+/// What serves a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handler {
+    /// The page of all hubs.
+    Front,
+    /// The page of a hub.
+    Hub,
+    /// A hub page's `Probe now`.
+    ProbeNow,
+    /// A plot.
+    Plot,
+    /// A style sheet, script or icon.
+    Asset,
+    /// One hub or node, probed.
+    Probe,
+    /// Prometheus' HTTP service discovery.
+    ServiceDiscovery,
+    /// Whether the process lives.
+    Healthy,
+    /// Whether it serves.
+    Ready,
+    /// Reading the configuration again.
+    Reload,
+    /// The metrics.
+    Metrics,
+}
 
-    /// What makes TLS connections, where there is TLS.
-    pub(super) fn tls(&self) -> Option<&TlsAcceptor> {
-        self.protection.tls.as_ref()
-    }
+/// What the table says of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Routed {
+    /// It is served.
+    To(Handler),
+    /// There is no such path.
+    NotFound,
+    /// The path takes these methods only.
+    NotAllowed(String),
+}
 
-    /// The reply to a request of this peer, whatever its body.
-    pub(super) async fn handle<B>(&self, request: Request<B>, peer: IpAddr) -> Reply {
-        match self.refusal(&request, peer).await {
-            Some(refusal) => refusal,
-            None => self.route(request).await,
-        }
-    }
-
-    /// Why a request is not looked at.
-    async fn refusal<B>(&self, request: &Request<B>, peer: IpAddr) -> Option<Reply> {
-        let headers = request.headers();
-        if host::is_ambiguous(headers) {
-            return Some(reply::line(StatusCode::BAD_REQUEST, "the request has two Host headers: send one"));
-        }
-        let default_port = if self.tls().is_some() { 443 } else { 80 };
-        // These two tell nothing, and whoever watches over the process asks by any address.
-        let is_open = matches!(request.uri().path(), "/-/healthy" | "/-/ready");
-        if !is_open && !host::is_allowed(&self.allowed_hosts, request.uri(), headers, default_port) {
-            let text = "not served by this name: see --web.allowed-host";
-            return Some(reply::line(StatusCode::MISDIRECTED_REQUEST, text));
-        }
-        let users = self.protection.users.as_ref()?;
-        match users.authenticate(headers.get(AUTHORIZATION), peer).await {
-            Admission::Admitted => None,
-            Admission::Refused => Some(unauthorized()),
-            Admission::Busy => {
-                let text = "too many logins wait to be checked: try again";
-                let mut reply = reply::line(StatusCode::TOO_MANY_REQUESTS, text);
-                reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                Some(reply)
-            }
-        }
-    }
-
-    async fn route<B>(&self, request: Request<B>) -> Reply {
-        let path = request.uri().path();
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        let is_known = path == self.telemetry_path
-            || matches!(
-                path,
-                "/" | "/probe"
-                    | "/sd"
-                    | "/style.css"
-                    | "/reader.js"
-                    | "/icon.svg"
-                    | "/-/healthy"
-                    | "/-/ready"
-                    | "/-/reload"
-            )
-            || [address::HUBS, address::PLOTS].iter().any(|start| path.starts_with(start));
-        let (prober, headers) = (self.exporter.prober(), request.headers());
-        match (path, is_read) {
-            _ if !is_known => {
-                reply::line(StatusCode::NOT_FOUND, format_args!("no such page: see / for those there are"))
-            }
-            ("/-/reload", _) if *request.method() == Method::POST => self.reload(headers).await,
-            ("/-/reload", _) => not_allowed("POST"),
-            (path, _) if path.starts_with(address::HUBS) && *request.method() == Method::POST => {
-                self.probe_now(&request).await
-            }
-            (path, false) if path.starts_with(address::HUBS) => not_allowed("GET, HEAD, POST"),
-            (_, false) => not_allowed("GET, HEAD"),
-            ("/", _) => pages::front(&self.writers, prober, self.context(), headers).await,
-            (path, _) if path.starts_with(address::HUBS) => {
-                let debug = query(&request).any(|(key, value)| key == "debug" && value != "0");
-                pages::hub(&self.writers, prober, self.context(), headers, path, debug).await
-            }
-            (path, _) if path.starts_with(address::PLOTS) => {
-                let dark =
-                    query(&request).any(|(key, value)| (key.as_str(), value.as_str()) == ("theme", "dark"));
-                let theme = if dark { Theme::Dark } else { Theme::Light };
-                pages::plot(&self.writers, prober, &self.assets.plots, headers, path, theme).await
-            }
-            ("/style.css", _) => pages::style(headers, &self.assets.style),
-            ("/icon.svg", _) => pages::icon(headers, &self.assets.icon),
-            ("/reader.js", _) => pages::reader(headers, &self.assets.reader),
-            ("/probe", _) => self.probe(&request).await,
-            ("/sd", _) => {
-                let scheme = if self.tls().is_some() { "https" } else { "http" };
-                service_discovery::targets(&prober.inventory(), scheme, headers.get(HOST))
-            }
-            ("/-/healthy", _) => reply::line(StatusCode::OK, "healthy"),
-            ("/-/ready", _) => reply::line(StatusCode::OK, "ready"),
-            _ => self.metrics(&request).await,
-        }
-    }
-
-    fn context(&self) -> PageContext {
-        PageContext {
-            now: Timestamp::now(),
-            telemetry_path: self.telemetry_path.clone(),
-            reload_failed_since: self.exporter.last_reload().failed_since,
-        }
-    }
-
-    /// `Probe now` of a page; it takes a permit as a scrape does.
-    async fn probe_now<B>(&self, request: &Request<B>) -> Reply {
-        let _permit = match self.permit() {
-            Ok(permit) => permit,
-            Err(refusal) => return *refusal,
-        };
-        let node = query(request).find(|(key, _)| key == "node").map(|(_, node)| node);
-        pages::probe_now(self.exporter.prober(), request.headers(), request.uri().path(), node).await
-    }
-
-    /// A permit to be one of those at once, or the refusal.
-    fn permit(&self) -> Result<Option<OwnedSemaphorePermit>, Box<Reply>> {
-        self.scrapes.clone().map(Semaphore::try_acquire_owned).transpose().map_err(|_| {
-            let text = "too many scrapes at once (--web.max-requests)";
-            Box::new(reply::line(StatusCode::SERVICE_UNAVAILABLE, text))
-        })
-    }
-
-    /// Reads the configuration again, as a program asks for it, or a page of ours.
-    async fn reload(&self, headers: &HeaderMap) -> Reply {
-        if is_cross_site(headers) {
-            let text = "a page of another site may not ask for a reload; a program does by a plain POST";
-            return reply::line(StatusCode::FORBIDDEN, text);
-        }
-        let exporter = self.exporter.clone();
-        // It goes on when the client is gone.
-        let reloaded = tokio::spawn(async move { exporter.reload().await });
-        match reloaded.await {
-            Ok(Ok(())) => reply::line(StatusCode::OK, "configuration reloaded"),
-            Ok(Err(error)) => reply::line(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                format_args!("configuration not reloaded, the one before stays in force:\n{error}"),
-            ),
-            Err(error) => reply::line(StatusCode::INTERNAL_SERVER_ERROR, error),
-        }
-    }
-
-    async fn metrics<B>(&self, request: &Request<B>) -> Reply {
-        let mut parts = Parts { nodes: false, exporter: false };
-        for (key, value) in query(request) {
-            match (key.as_str(), value.as_str()) {
-                ("collect[]", "nodes") => parts.nodes = true,
-                ("collect[]", "exporter") => parts.exporter = true,
-                ("collect[]", _) => {
-                    let text = "collect[] takes nodes or exporter";
-                    return reply::line(StatusCode::BAD_REQUEST, text);
-                }
-                _ => {}
-            }
-        }
-        if !parts.nodes && !parts.exporter {
-            parts = Parts { nodes: true, exporter: true };
-        }
-        self.scrape(request, &Scope::All, parts).await
-    }
-
-    async fn probe<B>(&self, request: &Request<B>) -> Reply {
-        let (mut hub, mut node) = (None, None);
-        for (key, value) in query(request) {
-            match key.as_str() {
-                "hub" => hub = Some(value),
-                "node" => node = Some(value),
-                _ => {}
-            }
-        }
-        let Some(hub) = hub else {
-            return reply::line(
-                StatusCode::BAD_REQUEST,
-                "which hub? /probe?hub=HUB or /probe?hub=HUB&node=NODE",
-            );
-        };
-        // Only configured names are ever contacted.
-        let inventory = self.exporter.prober().inventory();
-        let Some(known) = inventory.hubs.get(&hub) else {
-            return reply::line(StatusCode::NOT_FOUND, format_args!("no hub {hub:?} is configured"));
-        };
-        let scope = match node {
-            None => Scope::Hub(hub),
-            Some(node) if known.targets.contains_key(&node) => Scope::Node(hub, node),
-            Some(node) => {
-                return reply::line(StatusCode::NOT_FOUND, format_args!("hub {hub:?} has no node {node:?}"));
-            }
-        };
-        self.scrape(request, &scope, Parts { nodes: true, exporter: false }).await
-    }
-
-    async fn scrape<B>(&self, request: &Request<B>, scope: &Scope, parts: Parts) -> Reply {
-        let permit = match self.permit() {
-            Ok(permit) => permit,
-            Err(refusal) => return *refusal,
-        };
-        let headers = request.headers();
-        let (format, gzip) = (negotiate::format(headers), negotiate::takes_gzip(headers));
-        let mut snapshot = self.exporter.scrape(scope, parts, negotiate::budget(headers)).await;
-        if let Some(exporter) = &mut snapshot.exporter {
-            exporter.logins_refused = self.protection.users.as_ref().map(Users::refused);
-        }
-        // Encoding many repos takes a while, in which others want to be served. The turn lasts until the reply is sent, so
-        // that there are never more expositions in memory than scrapes at once.
-        let encoded = self.encoders.run(move || {
-            let body = metrics::encode(snapshot, format)?;
-            Ok::<_, fmt::Error>(reply::negotiated_holding(format.content_type(), body, gzip, permit))
-        });
-        match encoded.await {
-            Ok(Ok(reply)) => reply,
-            Err(WorkError::Full) => {
-                let text = "too many scrapes wait for their metrics: try again";
-                reply::line(StatusCode::SERVICE_UNAVAILABLE, text)
-            }
-            failed => {
-                tracing::error!(?failed, "cannot encode the metrics");
-                reply::line(StatusCode::INTERNAL_SERVER_ERROR, "cannot encode the metrics, see the log")
-            }
+impl Path {
+    fn matches(self, path: &str, telemetry_path: &str) -> bool {
+        match self {
+            Self::Is(known) => path == known,
+            Self::Below(start) => path.starts_with(start),
+            Self::Asset => assets::is_asset(path),
+            Self::Telemetry => path == telemetry_path,
         }
     }
 }
 
-fn query<B>(request: &Request<B>) -> impl Iterator<Item = (String, String)> {
-    url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned()
+impl Methods {
+    fn take(self, method: &Method) -> bool {
+        match self {
+            Self::Read => matches!(*method, Method::GET | Method::HEAD),
+            Self::Post => *method == Method::POST,
+        }
+    }
+
+    fn names(self) -> &'static str {
+        match self {
+            Self::Read => "GET, HEAD",
+            Self::Post => "POST",
+        }
+    }
 }
 
-fn unauthorized() -> Reply {
-    let mut reply = reply::line(StatusCode::UNAUTHORIZED, "authentication required");
-    let wanted = HeaderValue::from_static("Basic realm=\"scm-backup-exporter\", charset=\"UTF-8\"");
-    reply.headers_mut().insert(WWW_AUTHENTICATE, wanted);
-    reply
+/// Looks a request up, where the metrics are served at `telemetry_path`.
+pub(super) fn find(method: &Method, path: &str, telemetry_path: &str) -> Routed {
+    let of_path = || ROUTES.iter().filter(|route| route.path.matches(path, telemetry_path));
+    match of_path().find(|route| route.methods.take(method)) {
+        Some(route) => Routed::To(route.handler),
+        None => {
+            let methods: Vec<&str> = of_path().map(|route| route.methods.names()).collect();
+            if methods.is_empty() { Routed::NotFound } else { Routed::NotAllowed(methods.join(", ")) }
+        }
+    }
 }
 
-fn not_allowed(methods: &'static str) -> Reply {
-    let mut reply = reply::line(StatusCode::METHOD_NOT_ALLOWED, format_args!("use {methods}"));
-    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
-    reply
+/// Whether a path is served by whatever name it is asked: health checks use any address, and learn nothing else.
+pub(super) fn is_open(path: &str) -> bool {
+    ROUTES.iter().any(|route| {
+        matches!(route.handler, Handler::Healthy | Handler::Ready) && route.path.matches(path, "")
+    })
+}
+
+/// Whether the metrics can be served at a path: it serves nothing else, and is no path that clients change on the way.
+pub fn is_free(path: &str) -> bool {
+    let is_reserved = ["/-/", "//"].iter().any(|start| path.starts_with(start));
+    path.starts_with('/') && !is_reserved && !ROUTES.iter().any(|route| route.path.matches(path, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routed(method: Method, path: &str) -> Routed {
+        find(&method, path, "/metrics")
+    }
+
+    #[test]
+    fn every_path_says_which_methods_it_takes() {
+        let not_allowed = |methods: &str| Routed::NotAllowed(methods.to_owned());
+        for path in ["/", "/plot/x", "/style.css", "/icon.svg", "/probe", "/sd", "/-/healthy", "/metrics"] {
+            assert_eq!(routed(Method::POST, path), not_allowed("GET, HEAD"), "{path}");
+            assert_eq!(routed(Method::HEAD, path), routed(Method::GET, path), "{path}");
+        }
+        assert_eq!(routed(Method::PUT, "/hub/ZZ"), not_allowed("GET, HEAD, POST"));
+        assert_eq!(routed(Method::GET, "/-/reload"), not_allowed("POST"));
+        assert_eq!(routed(Method::POST, "/hub/ZZ"), Routed::To(Handler::ProbeNow));
+        for path in ["/metrics/", "/hub", "/-/", "/style.css/x", ""] {
+            assert_eq!(routed(Method::POST, path), Routed::NotFound, "{path}");
+        }
+    }
+
+    #[test]
+    fn metrics_take_no_path_of_another_route() {
+        for route in ROUTES {
+            match route.path {
+                Path::Is(path) => assert!(!is_free(path), "{path}"),
+                Path::Below(start) => assert!(!is_free(&format!("{start}x")), "{start}"),
+                Path::Asset => assert!(!is_free("/icon.svg")),
+                Path::Telemetry => assert!(is_free("/metrics")),
+            }
+        }
+        assert!(!is_free("/-/new") && !is_free("//host/metrics") && !is_free("metrics") && !is_free(""));
+    }
+
+    #[test]
+    fn health_checks_alone_are_open() {
+        assert!(is_open("/-/healthy") && is_open("/-/ready"));
+        assert!(!is_open("/-/reload") && !is_open("/") && !is_open("/metrics") && !is_open(""));
+    }
 }

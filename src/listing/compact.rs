@@ -6,15 +6,15 @@
 /// The script's own names, of functions and variables. None of them is a word of the protocol, of a tool's options or
 /// of the environment, and those that save most come first: they become one letter.
 #[rustfmt::skip]
-const NAMES: [&str; 72] = [
+const NAMES: [&str; 67] = [
     "variable", "path", "text", "nonce", "fail", "value", "prints_number", "line", "expand_root",
     "count_complaints", "others", "denials", "newline", "pause", "ask_login_shell", "find_tools", "path_after",
     "told", "finish_records", "parent", "losses", "watched", "start_watcher", "stat_of_slash", "parents",
     "tools", "print_listing", "pid", "choose_tools", "resolve_root", "marked_line", "avail", "print_begin",
-    "query", "quoted", "enter_root", "tree", "print_room", "total", "first", "below", "from_stat", "start",
-    "grown", "state", "fields", "pair", "finish", "target", "answer", "broken", "identify", "used", "lines",
-    "shell", "sidecar", "watcher", "records", "mark", "prepare", "more", "seen", "word", "walk", "entry",
-    "watch", "ended", "ask", "link", "got", "main", "own",
+    "enter_root", "tree", "print_room", "total", "first", "below", "from_stat", "start",
+    "grown", "state", "fields", "pair", "finish", "answer", "broken", "identify", "used", "lines",
+    "shell", "sidecar", "watcher", "records", "mark", "prepare", "seen", "word", "walk", "entry",
+    "watch", "ended", "ask", "got", "main", "own",
 ];
 
 /// Letters that are no name in the script, nor likely that of a variable at the front of a root.

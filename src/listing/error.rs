@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::bounds::{MAX_LINE, MAX_NOISE, VERSION};
 use crate::human::{Bytes, Counted};
 
 /// What makes a reply unusable. One variant for each thing that can be done about it.
@@ -15,15 +16,14 @@ pub enum ListingError {
     },
     /// The listing is of another version: an `authorized_keys` line made by another version of the exporter.
     #[error(
-        "the node's line in authorized_keys is of another release: its script is of version {found}, not {}",
-        super::parser::VERSION
+        "the node's line in authorized_keys is of another release: its script is of version {found}, not {VERSION}"
     )]
     OtherVersion {
         /// The version it gives, escaped.
         found: String,
     },
     /// More than [`Parser::MAX_NOISE`](super::Parser::MAX_NOISE) bytes came before the listing began.
-    #[error("the node printed more than {} before the listing", Bytes(super::Parser::MAX_NOISE as u64))]
+    #[error("the node printed more than {} before the listing", Bytes(MAX_NOISE as u64))]
     TooMuchNoise,
     /// The forced command of `authorized_keys` does not allow this root.
     #[error("the node's line in authorized_keys does not allow this directory{}", Allowed(.allowed))]
@@ -55,7 +55,7 @@ pub enum ListingError {
         line: String,
     },
     /// A line longer than [`Parser::MAX_LINE`](super::Parser::MAX_LINE).
-    #[error("the listing has a line of more than {}", Bytes(super::Parser::MAX_LINE as u64))]
+    #[error("the listing has a line of more than {}", Bytes(MAX_LINE as u64))]
     LineTooLong,
     /// The walk was ended by the time limit on the node.
     #[error("the node did not finish within the time limit (`probe_timeout`)")]

@@ -34,11 +34,6 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
             let content = fields.content()?;
             Line::Counted(Record::Sidecar { size, mtime, path: fields.path()?, content })
         }
-        b"L " => {
-            let at = memmem::find(rest, b"//")?;
-            // A link that went away between being seen and being read has no target: no fault of the listing.
-            Line::Counted(Record::Last { path: Fields(&rest[..at]).path()?, target: &rest[at + 2..] })
-        }
         b"K " => Line::Counted(Record::Lock { mtime: fields.signed()?, path: fields.path()? }),
         b"R " => Line::About(Record::Root(fields.path()?)),
         b"S " => {

@@ -21,9 +21,8 @@
 //! room    = "S " KIB " " KIB                          size and available room, of df
 //! record  = "F " BYTES " " SECONDS " " PATH           tarball and its mtime
 //!         | "D " BYTES " " SECONDS " " text " " PATH  sidecar and its mtime
-//!         | "L " PATH "//" [TARGET]                   `last` link; no target: it could not be read
 //!         | "K " SECONDS " " PATH                     LOCKED directory; nothing beneath it is listed
-//!         | "X"                                       a newline in a name or link, passed over
+//!         | "X"                                       a newline in a name, passed over
 //! text    = "-"                                       no awk, 64 KiB or more, unreadable, or not a dict
 //!         | LENGTH " " BYTE*LENGTH                    a dict with only the keys `size` and `dig`, a "?" for a value
 //!                                                     that is neither a number nor a digest; about 512 bytes at most
@@ -34,10 +33,11 @@
 //! MARK    = "scm-backup-listing 1 " NONCE
 //! ```
 //! Each is a line. An empty line stands before each mark, so that noise without a newline, or a path that a
-//! killed `find` left unfinished, cannot hide it. A path lies below the root, without `./`; it never holds `//`,
-//! which is what ends it before a link's target. `denied` and `vanished` count complaints that make a listing
+//! killed `find` left unfinished, cannot hide it. A path lies below the root, without `./`; it never holds `//`.
+//! `denied` and `vanished` count complaints that make a listing
 //! partial; `other` counts those that make it worthless, and `complaint` is the first of them.
 
+mod bounds;
 mod compact;
 mod error;
 mod fields;
@@ -85,14 +85,6 @@ pub enum Record<'a> {
         /// was not read (too large, not readable, or no `awk` on the node) or is no dict.
         content: Option<&'a [u8]>,
     },
-    /// A `last` link.
-    Last {
-        /// Path of the link below the root.
-        path: &'a [u8],
-        /// Where it points; empty where that could not be read (it has just been replaced, or the node has no
-        /// `readlink`).
-        target: &'a [u8],
-    },
     /// A `LOCKED` directory.
     Lock {
         /// When it was last written, seconds since the epoch by the node's clock.
@@ -100,8 +92,7 @@ pub enum Record<'a> {
         /// Path below the root.
         path: &'a [u8],
     },
-    /// A name with a newline in it, which was passed over with all that lies beneath; or a `last` link whose
-    /// target has one.
+    /// A name with a newline in it, which was passed over with all that lies beneath.
     NewlineInName,
 }
 
@@ -144,6 +135,4 @@ impl Method {
 pub struct End {
     /// Directories or files that could not be read for lack of permission: what lies there is not known.
     pub unreadable: u64,
-    /// Files that vanished while the listing went on (a purge, a transfer): harmless.
-    pub vanished: u64,
 }

@@ -2,15 +2,13 @@
 
 use memchr::memchr;
 
+use super::bounds::{self, VERSION};
 use super::error::{FailCode, ListingError, Tool};
 use super::fields::{self, Ending, Line};
 use super::{Begin, End, Record};
 use crate::text::escape_into;
 
 const MAGIC: &[u8] = b"scm-backup-listing ";
-
-/// The version of the grammar.
-pub(super) const VERSION: &str = "1";
 
 /// How much of a line from the node is repeated in an error, in bytes.
 const QUOTED: usize = 200;
@@ -38,10 +36,10 @@ enum Stage {
 
 impl Parser {
     /// No line of a listing may be longer, in bytes.
-    pub const MAX_LINE: usize = 64 * 1024;
+    pub const MAX_LINE: usize = bounds::MAX_LINE;
 
     /// No more may come before a listing, in bytes.
-    pub const MAX_NOISE: usize = 1024 * 1024;
+    pub const MAX_NOISE: usize = bounds::MAX_NOISE;
 
     /// A parser of the reply to the request with this nonce.
     pub fn new(nonce: &str) -> Self {
@@ -104,7 +102,7 @@ impl Parser {
             None if begin.reads_sidecars => {
                 Err(ListingError::CountMismatch { declared: 0, received: self.received })
             }
-            _ => Ok(End { unreadable: ending.denied, vanished: ending.vanished }),
+            _ => Ok(End { unreadable: ending.denied }),
         }
     }
 

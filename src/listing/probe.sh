@@ -31,7 +31,7 @@ main() {
 prepare() {
     set +e +u +v +x +C
     set -f
-    unset -f awk cd date df find kill printf read readlink sleep stat wait xargs 2>/dev/null
+    unset -f awk cd date df find kill printf read sleep stat wait xargs 2>/dev/null
     exec 3>&- 4>&- 5>&-
     unset IFS CDPATH ENV BASH_ENV TMOUT POSIXLY_CORRECT BLOCKSIZE BLOCK_SIZE DF_BLOCK_SIZE
     PATH=${PATH-}:/usr/local/bin:/usr/bin:/bin
@@ -263,21 +263,19 @@ print_listing() {
 }
 
 # `find -exec {} +` of BusyBox and toybox loses records silently; xargs does not. A path that find prints never
-# holds "//", which therefore separates a link from its target, and ends a line of stat.
+# holds "//", which therefore ends a line of stat.
 walk() {
     if [ $list = printf ]; then
         find . -name "*$newline*" -prune -printf 'X\n' \
             -o -type d -name LOCKED -prune -printf 'K %Ts %P\n' \
             -o -type f -name '*.gz' -printf 'F %s %Ts %P\n' \
-            -o -type f -name '*.dna' -printf 'D %s %Ts - %P\n' \
-            -o -type l -name last \( -lname "*$newline*" -printf 'X\n' -o -printf 'L %P//%l\n' \)
+            -o -type f -name '*.dna' -printf 'D %s %Ts - %P\n'
         echo "find=$?" >&3
     else
         {
             find . -name "*$newline*" -prune -print0 \
                 -o -type d -name LOCKED -prune -print0 \
-                -o -type f \( -name '*.gz' -o -name '*.dna' \) -print0 \
-                -o -type l -name last -print0
+                -o -type f \( -name '*.gz' -o -name '*.dna' \) -print0
             echo "find=$?" >&3
         } | xargs -0 -r -n 256 stat -c '%f %s %Y %n//'
         echo "stat=$?" >&3
@@ -299,19 +297,9 @@ function from_stat(   path) {
     path = path_after(3)
     path = substr(path, 3, length(path) - 4)
     if ($1 ~ /^4...$/) $0 = "K " $3 " " path
-    else if ($1 ~ /^a...$/) $0 = link(path)
     else if (path ~ /\.gz$/) $0 = "F " $2 " " $3 " " path
     else $0 = "D " $2 " " $3 " - " path
     return 1
-}
-function link(path,   quoted, query, target, more) {
-    quoted = path
-    gsub(/\047/, "\047\\\047\047", quoted)
-    query = "readlink \047./" quoted "\047"
-    query | getline target
-    more = (query | getline)
-    close(query)
-    return more > 0 ? "X" : "L " path "//" target
 }
 function sidecar(path,   line, text, lines, got, pair, told) {
     while (lines < 16 && length(text) < 512 && (got = (getline line < ("./" path))) > 0)

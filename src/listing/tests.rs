@@ -16,11 +16,8 @@ fn whole_reply() -> Vec<u8> {
           D 56 1352822424 47 {'dig': '7b87e78cc03ea544', 'size': 1915051630} svn/env/2012/11/13/161023/env-3591.tar.gz.dna\n\
           D 70000 -5 - odd \xff\t\r\x1b name.dna\n\
           D 0 7 0  e.dna\n\
-          L svn/env/last//2012/11/13/161023\n\
-          L svn/abs/last///somewhere//else\n\
-          L svn/gone/last//\n\
           K 1352822425 LOCKED\n\
-          X\nF 0 0 x.gz\nN 10\n\n",
+          X\nF 0 0 x.gz\nN 7\n\n",
     );
     reply.extend_from_slice(END.as_bytes());
     reply.extend_from_slice(b"noise of a logout script\nwithout newline");
@@ -60,14 +57,13 @@ fn every_kind_of_record_is_understood() {
                 Record::Sidecar { size, mtime, path, content } => {
                     format!("sidecar {size} {mtime} {:?} {:?}", owned(path), content.map(owned))
                 }
-                Record::Last { path, target } => format!("last {} -> {}", owned(path), owned(target)),
                 Record::Lock { mtime, path } => format!("lock {mtime} {}", owned(path)),
                 Record::NewlineInName => "newline".to_owned(),
             });
         })
         .unwrap();
     assert!(parser.is_complete());
-    assert_eq!(parser.finish(), Ok(End { unreadable: 0, vanished: 0 }));
+    assert_eq!(parser.finish(), Ok(End { unreadable: 0 }));
     let expected = [
         "Begin { method: Printf, reads_sidecars: true, bounded: true, epoch: 1352822400, utc_offset: 28800 }",
         "root /data/scm fold/backup/dayabay",
@@ -77,9 +73,6 @@ fn every_kind_of_record_is_understood() {
          Some(\"{'dig': '7b87e78cc03ea544', 'size': 1915051630}\")",
         "sidecar 70000 -5 \"odd \u{fffd}\\t\\r\\u{1b} name.dna\" None",
         "sidecar 0 7 \"e.dna\" Some(\"\")",
-        "last svn/env/last -> 2012/11/13/161023",
-        "last svn/abs/last -> /somewhere//else",
-        "last svn/gone/last -> ",
         "lock 1352822425 LOCKED",
         "newline",
         "tarball 0 0 x.gz",
@@ -91,7 +84,7 @@ fn every_kind_of_record_is_understood() {
 fn any_chunking_gives_the_same_records() {
     let reply = whole_reply();
     let expected = read(&[&reply]);
-    assert_eq!(expected.0.len(), 13);
+    assert_eq!(expected.0.len(), 10);
     for at in 0..=reply.len() {
         assert_eq!(read(&[&reply[..at], &reply[at..]]), expected, "split at {at}");
     }
@@ -201,8 +194,7 @@ fn hostile_lines_are_malformed() {
         b"D 1 2 18446744073709551615 x p",
         b"D 1 2 3 abcp",
         b"D 1 2 -1 abc p",
-        b"L last",
-        b"L //target",
+        b"L svn/env/last//2012/11/13/161023",
         b"K p",
         b"XX",
         b"X ",
@@ -305,7 +297,7 @@ fn a_listing_is_believed_only_when_every_tool_did_its_work() {
     let believed = |begin: &str, end: &str| {
         let end = format!("scm-backup-listing 1 ab12 END {end}\n");
         match read(&[begin.as_bytes(), b"N 0\n", end.as_bytes()]).1 {
-            Ok(End { unreadable, vanished }) => format!("ok {unreadable} {vanished}"),
+            Ok(End { unreadable }) => format!("ok {unreadable}"),
             Err(ListingError::RemoteTool { tool, status, complaint }) => {
                 format!("{tool} {status} {complaint:?}")
             }
@@ -313,9 +305,9 @@ fn a_listing_is_believed_only_when_every_tool_did_its_work() {
         }
     };
     let stat = |end| believed(&begin, end);
-    assert_eq!(stat("find=0 stat=0 awk=0 denied=0 vanished=0 other=0"), "ok 0 0");
-    assert_eq!(stat("find=1 stat=123 awk=0 denied=2 vanished=3 other=0"), "ok 2 3");
-    assert_eq!(stat("find=0 stat=1 awk=0 denied=0 vanished=1 other=0"), "ok 0 1");
+    assert_eq!(stat("find=0 stat=0 awk=0 denied=0 vanished=0 other=0"), "ok 0");
+    assert_eq!(stat("find=1 stat=123 awk=0 denied=2 vanished=3 other=0"), "ok 2");
+    assert_eq!(stat("find=0 stat=1 awk=0 denied=0 vanished=1 other=0"), "ok 0");
     assert_eq!(stat("find=1 stat=0 awk=0 denied=0 vanished=0 other=0"), "find 1 None");
     assert_eq!(stat("find=2 stat=0 awk=0 denied=1 vanished=0 other=0"), "find 2 None");
     assert_eq!(stat("find=137 stat=0 awk=0 denied=0 vanished=0 other=0"), "find 137 None");

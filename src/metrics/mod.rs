@@ -1,7 +1,7 @@
 //! The exposition: what is known, as metrics.
 //!
-//! A [`Snapshot`] is an owned copy of everything one exposition says, taken after the probes; encoding it waits
-//! for nothing and always gives the same bytes for the same snapshot. A value that is not known has no series.
+//! An [`Exposition`] holds everything that it says, taken after the probes; encoding it waits for nothing and always
+//! gives the same bytes for the same values. A value that is not known has no series.
 //! This is the only place that knows `prometheus-client`.
 
 mod exporter;
@@ -17,18 +17,15 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Registry;
 
 pub use self::exporter::{Exporter, ProcessUsage, Reload};
-use crate::inventory::Hub;
-use crate::probe::TargetState;
+use crate::probe::Snapshot;
 
 /// Everything one exposition says.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
+pub struct Exposition {
     /// The time of the scrape: ages are taken at it.
     pub now: Timestamp,
-    /// The hubs of the targets.
-    pub hubs: Vec<Hub>,
-    /// The targets, sorted by hub and node.
-    pub target_states: Vec<TargetState>,
+    /// The targets; none where they are not asked for.
+    pub snapshot: Snapshot,
     /// The exporter's own state, where it is asked for.
     pub exporter: Option<Exporter>,
 }
@@ -52,10 +49,10 @@ impl Format {
     }
 }
 
-/// The exposition of a snapshot.
-pub fn encode(snapshot: Snapshot, format: Format) -> Result<String, fmt::Error> {
+/// The text of an exposition.
+pub fn encode(exposition: Exposition, format: Format) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Whole(snapshot)));
+    registry.register_collector(Box::new(Whole(exposition)));
     let mut body = String::new();
     prometheus_client::encoding::text::encode(&mut body, &registry)?;
     Ok(match format {
@@ -64,9 +61,9 @@ pub fn encode(snapshot: Snapshot, format: Format) -> Result<String, fmt::Error> 
     })
 }
 
-/// The one collector: it encodes a snapshot in its sorted order, as a hash map of metrics could not.
+/// The one collector: it encodes an exposition in its sorted order, as a hash map of metrics could not.
 #[derive(Debug)]
-struct Whole(Snapshot);
+struct Whole(Exposition);
 
 impl Collector for Whole {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {

@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 
-use super::Snapshot;
+use super::Exposition;
 use super::families::{Family, Labels, Value, gauges, infos};
-use crate::inventory::{Limits, Repo, Target};
-use crate::probe::TargetState;
+use crate::inventory::{Hub, Limits, Repo, Target};
 use crate::probe::failure::Reason;
-use crate::report::{RepoSummary, Report};
+use crate::probe::{Snapshot, TargetState};
+use crate::report::RepoSummary;
 use crate::verdict::{self, Status};
 
 /// One repo of one target, with all that there may be to say of it.
@@ -23,7 +23,7 @@ struct Row<'a> {
     /// What is held; `None` when nothing is, or nothing is known.
     summary: Option<&'a RepoSummary>,
     /// How many are held; `None` when that is not known.
-    count: Option<u64>,
+    held: Option<u64>,
     /// `None` before the first report.
     status: Option<Status>,
     now: Timestamp,
@@ -49,25 +49,18 @@ fn rows(target_state: &TargetState, now: Timestamp) -> Vec<Row<'_>> {
         .into_iter()
         .map(|repo| {
             let summary = report.and_then(|report| report.repos.get(repo));
+            let judged = verdict.as_ref().and_then(|verdict| verdict.repos.get(repo));
             Row {
                 target,
                 repo,
                 limits: target.limits_of(repo),
                 summary,
-                count: report.and_then(|report| held(report, summary)),
-                status: verdict.as_ref().and_then(|verdict| Some(verdict.repos.get(repo)?.status)),
+                held: judged.and_then(|judged| judged.held),
+                status: judged.map(|judged| judged.status),
                 now,
             }
         })
         .collect()
-}
-
-/// How many tarballs are held: that there are none is believed only of a complete listing.
-fn held(report: &Report, summary: Option<&RepoSummary>) -> Option<u64> {
-    match summary {
-        Some(summary) => Some(summary.count),
-        None => (report.unreadable == 0).then_some(0),
-    }
 }
 
 /// Whole where it is, and never rounded: rules over the metrics must say what the verdict says.
@@ -134,7 +127,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
             unit: None,
             help: "How many tarballs are held; 0 for an expected repo that is not there.",
         },
-        |row| row.count.map(Value::Count),
+        |row| row.held.map(Value::Count),
     ),
     (
         Family {
@@ -144,7 +137,7 @@ const OF_REPO: &[(Family, OfRow)] = &[
         },
         |row| match row.summary {
             Some(summary) => Some(Value::Count(summary.total_bytes)),
-            None => row.count.map(Value::Count),
+            None => row.held.map(Value::Count),
         },
     ),
     (
@@ -284,9 +277,10 @@ const OF_TARGET: &[(Family, OfTarget)] = &[
 ];
 
 /// Writes the families of hubs, nodes and repos.
-pub(super) fn encode(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+pub(super) fn encode(exposition: &Exposition, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let Exposition { now, snapshot, .. } = exposition;
     let rows: Vec<Row<'_>> =
-        snapshot.target_states.iter().flat_map(|target_state| rows(target_state, snapshot.now)).collect();
+        snapshot.target_states.iter().flat_map(|target_state| rows(target_state, *now)).collect();
     for (family, value) in OF_REPO {
         gauges(encoder, *family, rows.iter().filter_map(|row| Some((row.labels(), value(row)?))))?;
     }
@@ -347,8 +341,8 @@ fn encode_durations(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) ->
 
 fn encode_infos(snapshot: &Snapshot, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     let family = Family { name: "scm_backup_hub", unit: None, help: "What is configured of a hub." };
-    let emails: Vec<String> = snapshot.hubs.iter().map(|hub| hub.email.join(" ")).collect();
-    let samples = snapshot.hubs.iter().zip(&emails).map(|(hub, email)| {
+    let hubs: Vec<(&Hub, String)> = snapshot.hubs().map(|(hub, _)| (hub, hub.email.join(" "))).collect();
+    let samples = hubs.iter().map(|(hub, email)| {
         Labels([
             ("hub", hub.name.as_str()),
             ("srvnode", hub.srvnode.as_str()),

@@ -1,29 +1,18 @@
-//! Values as they stand in the pages. Times come in as RFC 3339 in the hub's zone.
+//! Values as they stand in the pages.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::human::{Bytes, Places};
+use crate::human::{Age, Bytes, Change, Places};
+use crate::inventory::Repo;
 use crate::table::{HubView, NodeView, Overview, RepoView, State};
 use crate::verdict::{NodeProblem, Status};
 
-pub(super) use crate::table::{reasons, wall_clock};
-
-/// An age in seconds, in words.
-pub(super) fn ago(seconds: &f64) -> String {
-    crate::table::ago(*seconds)
-}
-
-/// The same time in UTC, to the minute.
-pub(super) fn utc(rfc3339: &str) -> String {
-    rfc3339.parse::<Timestamp>().map_or_else(|_| String::new(), |at| minute(at) + " UTC")
-}
-
-/// A time in UTC, to the minute, without saying so.
-fn minute(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M").to_string()
+/// An age in words.
+pub(super) fn ago(age: &SignedDuration) -> String {
+    Age(*age).to_string()
 }
 
 /// A time in UTC, to the second.
@@ -33,6 +22,11 @@ pub(super) fn second(at: &Timestamp) -> String {
 
 pub(super) fn bytes(count: &u64) -> String {
     Bytes(*count).to_string()
+}
+
+/// Whether what is said of a node is no warning.
+pub(super) fn is_remark(problem: &NodeProblem) -> bool {
+    problem.status() == Status::Ok
 }
 
 /// How many places could not be read.
@@ -46,7 +40,7 @@ pub(super) fn rejects(count: &u64) -> String {
 }
 
 pub(super) fn change(repo: &RepoView) -> String {
-    repo.size_ratio.map_or_else(String::new, |ratio| format!("{:+.1} %", (ratio - 1.0) * 100.0))
+    repo.size_ratio.map_or_else(String::new, |ratio| Change(ratio).to_string())
 }
 
 pub(super) fn held(repo: &RepoView) -> String {
@@ -73,10 +67,11 @@ fn count(number: usize, one: &str, many: &str) -> String {
 /// What is to be said of a hub in one line. A repo counts once, on however many nodes it is.
 pub(super) fn conclusion(hub: &HubView) -> String {
     // The best and the worst that is said of each.
-    let mut repos: BTreeMap<&str, (Status, Status)> = BTreeMap::new();
+    let mut repos: BTreeMap<&Repo, (Status, Status)> = BTreeMap::new();
     for repo in hub.nodes.iter().filter_map(|node| node.report.as_ref()).flat_map(|report| &report.repos) {
-        let (best, worst) = repos.entry(&repo.repo).or_insert((repo.status, repo.status));
-        (*best, *worst) = ((*best).min(repo.status), (*worst).max(repo.status));
+        let status = repo.verdict.status;
+        let (best, worst) = repos.entry(&repo.repo).or_insert((status, status));
+        (*best, *worst) = ((*best).min(status), (*worst).max(status));
     }
     let repos_that =
         |are: fn(Status, Status) -> bool| repos.values().filter(|(best, worst)| are(*best, *worst)).count();

@@ -1,13 +1,9 @@
 //! How a node is probed, and how its last probes went.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
-use crate::human::Age;
-use crate::inventory::Target;
-use crate::probe::{History, ProbeResult, ssh};
-use crate::report::Report;
+use crate::human::{Age, Took};
+use crate::probe::{ProbeResult, TargetState, ssh};
 
 /// What a person wants to know of a node that does not do as expected.
 pub(super) struct Debug<'a> {
@@ -23,17 +19,17 @@ pub(super) struct Probe<'a> {
     pub(super) ended: &'a Timestamp,
     /// `ok`, or the reason.
     pub(super) outcome: &'static str,
-    pub(super) connect: String,
+    pub(super) connect: Took,
     pub(super) list: String,
     pub(super) detail: String,
 }
 
 impl<'a> Debug<'a> {
-    pub(super) fn new(target: &Target, report: Option<&Report>, history: &'a History) -> Self {
+    pub(super) fn new(known: &'a TargetState) -> Self {
         Self {
-            command: format!("{} true", ssh::manual_command(&target.connection)),
-            clock: report.map_or_else(String::new, |report| clock(report.clock_offset)),
-            probes: history.newest_first().map(probe).collect(),
+            command: format!("{} true", ssh::manual_command(&known.target.connection)),
+            clock: known.report.as_ref().map_or_else(String::new, |report| clock(report.clock_offset)),
+            probes: known.history.newest_first().map(probe).collect(),
         }
     }
 }
@@ -52,15 +48,8 @@ fn probe(result: &ProbeResult) -> Probe<'_> {
     Probe {
         ended: &result.ended,
         outcome: failure.map_or("ok", |failure| failure.reason().as_str()),
-        connect: milliseconds(result.timings.connect),
-        list: result.timings.list.map_or_else(|| "not begun".to_owned(), milliseconds),
+        connect: Took(result.timings.connect),
+        list: result.timings.list.map_or_else(|| "not begun".to_owned(), |list| Took(list).to_string()),
         detail: failure.map_or_else(String::new, ToString::to_string),
-    }
-}
-
-fn milliseconds(duration: Duration) -> String {
-    match duration.as_secs_f64() {
-        seconds if seconds >= 10.0 => format!("{seconds:.1} s"),
-        seconds => format!("{:.1} ms", seconds * 1e3),
     }
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::problem_groups::{ProblemGroup, has_commands, problem_groups};
-use super::{PageContext, Seen, address, anchor, cells};
+use super::{PageContext, address, anchor, cells};
 use crate::table::{NodeView, Overview, State};
 
 #[derive(Template)]
@@ -27,20 +27,20 @@ struct UnhealthyNode<'a> {
     problem_groups: Vec<ProblemGroup>,
 }
 
-/// All hubs at a glance, worst first; `seen` holds what is known of their nodes.
+/// All hubs at a glance, worst first.
 ///
 /// # Errors
 /// None that can happen: it is written to memory.
-pub fn front(context: &PageContext, overview: &Overview, seen: &[Seen]) -> askama::Result<String> {
+pub fn front(context: &PageContext, overview: &Overview) -> askama::Result<String> {
     let mut unhealthy: Vec<UnhealthyNode<'_>> = Vec::new();
     for hub in &overview.hubs {
         for view in hub.nodes.iter().filter(|node| node.state > State::Ok) {
-            let known =
-                seen.iter().find(|seen| (&seen.target.hub, &seen.target.node) == (&hub.hub, &view.node));
-            let problem_groups = known
-                .zip(view.report.as_ref())
-                .map_or_else(Vec::new, |(seen, report)| problem_groups(&seen.target, report));
-            unhealthy.push(UnhealthyNode { hub: &hub.hub, anchor: anchor(&view.node), view, problem_groups });
+            unhealthy.push(UnhealthyNode {
+                hub: &hub.hub,
+                anchor: anchor(&view.node),
+                view,
+                problem_groups: problem_groups(view),
+            });
         }
     }
     let front = Front {

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use super::debug::Debug;
 use super::problem_groups::{self, ProblemGroup, problem_groups};
-use super::{PageContext, Seen, address, anchor, cells, plot_of};
+use super::{PageContext, address, anchor, cells, plot_of};
 use crate::human::{Counted, Limit};
+use crate::probe::TargetState;
 use crate::table::{HubView, NodeView, RepoView, limits_in_force};
 
 /// How many repos of a node have a row and a plot, the worst first: a node can invent thousands.
@@ -34,7 +35,7 @@ struct Node<'a> {
     rows: &'a [RepoView],
     /// How many are not, where there are such.
     hidden: Option<String>,
-    limits: Vec<(&'a str, String)>,
+    limits: Vec<(String, String)>,
     plots: Vec<Figure<'a>>,
     debug: Option<Debug<'a>>,
 }
@@ -46,45 +47,44 @@ struct Figure<'a> {
     words: String,
 }
 
-/// One hub with its nodes, worst first. The last probes of a node are shown where `seen` holds them.
+/// One hub with its nodes, worst first; with `debug` the last probes of each too.
 ///
 /// # Errors
 /// None that can happen: it is written to memory.
-pub fn hub(context: &PageContext, hub: &HubView, seen: &[Seen]) -> askama::Result<String> {
-    let nodes = hub.nodes.iter().filter_map(|view| {
-        let seen = seen.iter().find(|seen| seen.target.node == view.node)?;
-        Some(node(hub, view, seen))
-    });
+pub fn hub(context: &PageContext, hub: &HubView, debug: bool) -> askama::Result<String> {
     let page = Page {
         now: &context.now,
         telemetry_path: &context.telemetry_path,
         version: env!("CARGO_PKG_VERSION"),
         reload_failed_since: context.reload_failed_since,
         hub,
-        nodes: nodes.collect(),
+        nodes: hub.nodes.iter().map(|view| node(context, hub, view, debug)).collect(),
     };
     page.render()
 }
 
-fn node<'a>(hub: &'a HubView, view: &'a NodeView, seen: &'a Seen) -> Node<'a> {
+fn node<'a>(context: &PageContext, hub: &'a HubView, view: &'a NodeView, debug: bool) -> Node<'a> {
+    let TargetState { target, report: known, is_probing, .. } = &view.known;
+    let interval = target.min_probe_interval;
+    let is_resting = known.as_ref().is_some_and(|report| report.is_younger_than(interval, context.now));
     let report = view.report.as_ref();
     let repos = report.map_or(&[] as &[RepoView], |report| &report.repos);
     let (rows, hidden) = repos.split_at(repos.len().min(MOST_ROWS));
     let figure = |repo: &'a RepoView| {
-        let plot = plot_of(&seen.target, seen.report.as_deref(), &repo.repo)?;
-        let address = address::of_plot(&hub.hub, &view.node, &repo.repo);
-        Some(Figure { repo: &repo.repo, address, words: plot.words() })
+        let plot = plot_of(target, known.as_deref(), &repo.repo)?;
+        let address = address::of_plot(&hub.hub, &view.node, repo.repo.as_str());
+        Some(Figure { repo: repo.repo.as_str(), address, words: plot.words() })
     };
     Node {
         view,
         anchor: anchor(&view.node),
-        probing: seen.probing,
-        resting: seen.resting.then(|| Limit(seen.target.min_probe_interval).to_string()),
-        problem_groups: report.map_or_else(Vec::new, |report| problem_groups(&seen.target, report)),
+        probing: *is_probing,
+        resting: is_resting.then(|| Limit(interval).to_string()),
+        problem_groups: problem_groups(view),
         limits: report.map_or_else(Vec::new, limits_in_force),
         plots: rows.iter().filter_map(figure).collect(),
         rows,
         hidden: (!hidden.is_empty()).then(|| Counted(hidden.len() as u64, "repo").to_string()),
-        debug: seen.history.as_ref().map(|history| Debug::new(&seen.target, seen.report.as_deref(), history)),
+        debug: debug.then(|| Debug::new(&view.known)),
     }
 }

@@ -13,10 +13,7 @@ mod problem_groups;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
-use crate::inventory::Target;
-use crate::probe::History;
+use crate::inventory::{Repo, Target};
 use crate::report::Report;
 
 pub use front::front;
@@ -42,21 +39,6 @@ pub struct PageContext {
     pub reload_failed_since: Option<jiff::Timestamp>,
 }
 
-/// What is known of a node besides its [`NodeView`](crate::table::NodeView).
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// The target.
-    pub target: Arc<Target>,
-    /// The last report; `None` before the first.
-    pub report: Option<Arc<Report>>,
-    /// The last probes, where they are to be shown.
-    pub history: Option<History>,
-    /// Whether a probe is in flight.
-    pub probing: bool,
-    /// Whether the report is younger than `min_probe_interval`, so that none is made now.
-    pub resting: bool,
-}
-
 /// Where a node's section begins.
 pub(crate) fn anchor(node: &str) -> String {
     // An id holds no blanks; a node's name holds none either.
@@ -64,10 +46,9 @@ pub(crate) fn anchor(node: &str) -> String {
 }
 
 /// The plot of a repo of a target; `None` where there is nothing to be plotted, ever: it is neither held nor expected.
-pub fn plot_of(target: &Target, report: Option<&Report>, repo: &str) -> Option<plot::Plot> {
-    let repo = crate::inventory::Repo::from_label(repo);
-    let found = report.and_then(|report| report.repos.get(&repo));
-    if found.is_none() && !target.expects(&repo) {
+pub fn plot_of(target: &Target, report: Option<&Report>, repo: &Repo) -> Option<plot::Plot> {
+    let found = report.and_then(|report| report.repos.get(repo));
+    if found.is_none() && !target.expects(repo) {
         return None;
     }
     let on_the_wall =

@@ -3,7 +3,7 @@
 use crate::advice;
 use crate::inventory::Target;
 use crate::probe::ssh;
-use crate::table::{RepoView, ReportView};
+use crate::table::{NodeView, RepoView, ReportView};
 use crate::verdict::{RepoProblem, Status};
 
 /// Repos that are named before "and more".
@@ -28,11 +28,13 @@ pub(super) fn has_commands(problem_groups: &[ProblemGroup]) -> bool {
     problem_groups.iter().any(|group| group.command.is_some())
 }
 
-/// The problems of a node, grouped, worst first.
-pub(super) fn problem_groups(target: &Target, report: &ReportView) -> Vec<ProblemGroup> {
+/// The problems of a node, grouped, worst first; none before its first report.
+pub(super) fn problem_groups(node: &NodeView) -> Vec<ProblemGroup> {
+    let Some(report) = &node.report else { return Vec::new() };
+    let target = &node.known.target;
     let mut groups: Vec<(RepoProblem, Vec<&RepoView>)> = Vec::new();
-    for repo in report.repos.iter().filter(|repo| repo.status > Status::Ok) {
-        let Some(worst) = repo.worst else { continue };
+    for repo in report.repos.iter().filter(|repo| repo.verdict.status > Status::Ok) {
+        let Some(&worst) = repo.verdict.problems.first() else { continue };
         let alike = |of: &RepoProblem| (of.code(), of.status()) == (worst.code(), worst.status());
         match groups.iter_mut().find(|(problem, _)| alike(problem)) {
             Some((_, repos)) => repos.push(repo),
@@ -53,9 +55,9 @@ pub(super) fn problem_groups(target: &Target, report: &ReportView) -> Vec<Proble
 
 /// What is the matter with the first of them; with its name where it is not quite the same with the others.
 fn text(repos: &[&RepoView]) -> String {
-    let mut texts = repos.iter().filter_map(|repo| repo.why.first()).map(|worst| worst.text.as_str());
+    let mut texts = repos.iter().filter_map(|repo| repo.verdict.problems.first()).map(ToString::to_string);
     let first = texts.next().unwrap_or_default();
-    if texts.all(|text| text == first) { first.to_owned() } else { format!("{first} ({})", repos[0].repo) }
+    if texts.all(|text| text == first) { first } else { format!("{first} ({})", repos[0].repo) }
 }
 
 fn names(repos: &[&RepoView]) -> String {
@@ -68,7 +70,7 @@ fn names(repos: &[&RepoView]) -> String {
 
 /// A look at the place in question. None for names that cannot be typed as they are shown.
 fn command(problem: &RepoProblem, target: &Target, report: &ReportView, repo: &RepoView) -> Option<String> {
-    let (kind, _) = repo.repo.split_once('/')?;
+    let (kind, _) = repo.repo.as_str().split_once('/')?;
     // A tarball lies four directories below its repo: year, month, day and time.
     let above = |levels: usize| {
         let path = repo.newest.as_ref()?.path.as_str();
@@ -82,7 +84,7 @@ fn command(problem: &RepoProblem, target: &Target, report: &ReportView, repo: &R
         | RepoProblem::Contradicted { .. }
         | RepoProblem::Garbled => ("-l", above(1)?),
         RepoProblem::Shrunk { .. } | RepoProblem::TooFew { .. } | RepoProblem::TooMany { .. } => {
-            ("-lR", repo.repo.clone())
+            ("-lR", repo.repo.to_string())
         }
         RepoProblem::NotSeen { .. } => return None,
     };

@@ -8,7 +8,7 @@ use super::*;
 use crate::inventory::{Hub, Inventory, Repo, Target};
 use crate::probe::failure::{Cause, Words};
 use crate::probe::ssh::Timings;
-use crate::probe::{ProbeResult, TargetState};
+use crate::probe::{ProbeResult, Scope, Snapshot, TargetState};
 use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
 use crate::report::{RepoSummary, Tarball, Verification};
 use crate::table::{self, Overview};
@@ -38,7 +38,11 @@ fn on(hub: &str, node: &str) -> Target {
 }
 
 fn answered(target: &Target, report: Report) -> TargetState {
-    TargetState { target: Arc::new(target.clone()), report: Some(Arc::new(report)), last: Some(result(None)) }
+    TargetState { report: Some(Arc::new(report)), last: Some(result(None)), ..not_asked(target) }
+}
+
+fn not_asked(target: &Target) -> TargetState {
+    TargetState::new(Arc::new(target.clone()))
 }
 
 fn result(failure: Option<Cause>) -> ProbeResult {
@@ -47,32 +51,30 @@ fn result(failure: Option<Cause>) -> ProbeResult {
 
 fn unanswered(target: &Target) -> TargetState {
     let refused = Cause::NoConnection(Words::new("Connection refused <&>"));
-    TargetState { target: Arc::new(target.clone()), report: None, last: Some(result(Some(refused))) }
-}
-
-fn seen(target_states: &[TargetState]) -> Vec<Seen> {
-    let of = |target_state: &TargetState| Seen {
-        target: target_state.target.clone(),
-        report: target_state.report.clone(),
-        history: None,
-        probing: false,
-        resting: false,
-    };
-    target_states.iter().map(of).collect()
+    TargetState { last: Some(result(Some(refused))), ..not_asked(target) }
 }
 
 fn overview(target_states: &[TargetState]) -> Overview {
     let targets: Vec<Target> =
         target_states.iter().map(|target_state| (*target_state.target).clone()).collect();
-    table::overview(&inventory(&targets), target_states, context().now)
+    let snapshot = Snapshot {
+        inventory: Arc::new(inventory(&targets)),
+        scope: Scope::All,
+        target_states: target_states.to_vec(),
+    };
+    table::overview(&snapshot, context().now)
 }
 
 fn front_of(target_states: &[TargetState]) -> String {
-    front(&context(), &overview(target_states), &seen(target_states)).unwrap()
+    front(&context(), &overview(target_states)).unwrap()
 }
 
-fn hub_of(target_states: &[TargetState], seen: &[Seen]) -> String {
-    hub(&context(), &overview(target_states).hubs[0], seen).unwrap()
+fn hub_of(target_states: &[TargetState]) -> String {
+    hub(&context(), &overview(target_states).hubs[0], false).unwrap()
+}
+
+fn hub_with_debug(target_states: &[TargetState]) -> String {
+    hub(&context(), &overview(target_states).hubs[0], true).unwrap()
 }
 
 /// Where these words stand, which must be there in this order.
@@ -91,16 +93,16 @@ fn assert_in_order(page: &str, words: &[&str]) {
 fn failed_reload_shows_on_every_page_with_since_when_and_where_to_read_why() {
     let target_states = [answered(&on("A", "N1"), report([("svn/env", healthy())]))];
     let failed = PageContext { reload_failed_since: Some(at(TAKEN)), ..context() };
-    let (overview, seen) = (overview(&target_states), seen(&target_states));
+    let overview = overview(&target_states);
     let words = [
         "Reloading the configuration has failed since",
         "2012-11-13 16:00:00 UTC",
         "log says why",
         "scm-backup-exporter check",
     ];
-    assert_in_order(&front(&failed, &overview, &seen).unwrap(), &words);
-    assert_in_order(&hub(&failed, &overview.hubs[0], &seen).unwrap(), &words);
-    for page in [front_of(&target_states), hub_of(&target_states, &seen)] {
+    assert_in_order(&front(&failed, &overview).unwrap(), &words);
+    assert_in_order(&hub(&failed, &overview.hubs[0], false).unwrap(), &words);
+    for page in [front_of(&target_states), hub_of(&target_states)] {
         assert!(!page.contains(words[0]), "{page}");
     }
 }
@@ -114,13 +116,13 @@ fn page_of_very_many_repos_shows_the_worst_and_where_to_see_the_others() {
     let small = Tarball { size: 0, ..healthy().newest };
     many.repos.insert(Repo::from_label("svn/z-empty"), RepoSummary { newest: small, ..healthy() });
     let target_states = [answered(&on("A", "N1"), many)];
-    let page = hub_of(&target_states, &seen(&target_states));
+    let page = hub_of(&target_states);
     assert_in_order(&page, &["svn/z-empty</a>", "svn/r498</a>", "201 repos more, none of which is worse"]);
     assert_in_order(&page, &["<code>scm-backup-exporter probe A N1</code> prints all"]);
     assert_eq!(page.matches("<th scope=\"row\"").count(), 500);
     assert_eq!(page.matches("<img ").count(), 500);
     let few = [answered(&on("A", "N1"), report([("svn/env", healthy())]))];
-    assert!(!hub_of(&few, &seen(&few)).contains("none of which is worse"));
+    assert!(!hub_of(&few).contains("none of which is worse"));
 }
 
 #[test]
@@ -197,8 +199,7 @@ fn hub_says_of_each_repo_once_whether_there_is_a_backup_on_any_of_its_nodes() {
 
 #[test]
 fn node_that_was_not_asked_yet_is_none_that_could_not_be_looked_at() {
-    let target = |node| TargetState { target: Arc::new(on("A", node)), report: None, last: None };
-    let page = front_of(&[target("N1"), target("N2"), unanswered(&on("A", "N3"))]);
+    let page = front_of(&[not_asked(&on("A", "N1")), not_asked(&on("A", "N2")), unanswered(&on("A", "N3"))]);
     assert!(page.contains("1 node could not be looked at; 2 nodes were not asked yet</td>"), "{page}");
 }
 
@@ -207,14 +208,14 @@ fn note_that_is_no_warning_is_not_marked_as_ok() {
     let mut strange = report([("svn/env", healthy())]);
     strange.rejects.count = 1;
     let target_states = [answered(&target(), strange)];
-    let page = hub_of(&target_states, &seen(&target_states));
+    let page = hub_of(&target_states);
     assert!(page.contains("<p>Note: 1 name does not fit the layout</p>"), "{page}");
 }
 
 #[test]
 fn node_that_holds_nothing_is_an_alarm_that_says_so() {
     let target_states = [answered(&target(), report([]))];
-    let page = hub_of(&target_states, &seen(&target_states));
+    let page = hub_of(&target_states);
     assert!(page.contains("alarm</span> no tarball is held, so there is no backup to rely on"), "{page}");
     let [empty] = target_states;
     let front = front_of(&[empty, answered(&on("C2", "N2"), report([("svn/env", healthy())]))]);
@@ -224,13 +225,13 @@ fn node_that_holds_nothing_is_an_alarm_that_says_so() {
 
 #[test]
 fn nothing_configured_and_nothing_asked_yet_say_so() {
-    let empty = front(&context(), &Overview::new(Vec::new()), &[]).unwrap();
+    let empty = front(&context(), &Overview::new(Vec::new())).unwrap();
     assert!(empty.contains("No hub is configured.") && !empty.contains("<table"), "{empty}");
-    let target_state = TargetState { target: Arc::new(target()), report: None, last: None };
+    let target_state = not_asked(&target());
     let page = front_of(std::slice::from_ref(&target_state));
     assert!(page.contains("It was not asked yet") && page.contains("not asked yet</td>"), "{page}");
     let target_states = [target_state];
-    assert!(hub_of(&target_states, &seen(&target_states)).contains("It was not asked yet"));
+    assert!(hub_of(&target_states).contains("It was not asked yet"));
 }
 
 #[test]
@@ -241,9 +242,7 @@ fn whatever_a_node_or_a_configuration_says_is_text() {
     report.rejects.count = 1;
     report.rejects.first = vec!["<i>reject</i>".into()];
     let target_states = [answered(&on("<u>", "\"><b>"), report)];
-    let mut with_debug = seen(&target_states);
-    with_debug[0].history = Some(History::default());
-    for page in [front_of(&target_states), hub_of(&target_states, &with_debug)] {
+    for page in [front_of(&target_states), hub_with_debug(&target_states)] {
         for tag in ["<script>", "<img src=x", "<i>reject", "<u>", "\"><b>", "<b>Ask"] {
             assert!(!page.contains(tag), "{tag} in {page}");
         }
@@ -254,7 +253,7 @@ fn whatever_a_node_or_a_configuration_says_is_text() {
 #[test]
 fn times_are_shown_in_the_hubs_zone_and_in_utc() {
     let target_states = [answered(&target(), report([("svn/env", healthy())]))];
-    let page = hub_of(&target_states, &seen(&target_states));
+    let page = hub_of(&target_states);
     assert_in_order(
         &page,
         &[
@@ -267,9 +266,7 @@ fn times_are_shown_in_the_hubs_zone_and_in_utc() {
 #[test]
 fn page_holds_no_mail_address_and_no_script_but_the_one() {
     let target_states = [answered(&target(), report([("svn/env", healthy())])), unanswered(&on("C2", "X"))];
-    let mut with_debug = seen(&target_states);
-    with_debug.iter_mut().for_each(|seen| seen.history = Some(History::default()));
-    for page in [front_of(&target_states), hub_of(&target_states, &with_debug)] {
+    for page in [front_of(&target_states), hub_with_debug(&target_states)] {
         let page = page.replacen("<script src=\"/reader.js\" defer></script>", "", 1);
         for word in ["secret@", "<script", "style=", "<style", "http://", "https://", " on"] {
             let is_handler = |page: &str| {
@@ -281,6 +278,18 @@ fn page_holds_no_mail_address_and_no_script_but_the_one() {
             );
         }
     }
+}
+
+#[test]
+fn node_that_is_being_probed_or_was_just_probed_has_no_button() {
+    let idle = answered(&target(), report([("svn/env", healthy())]));
+    assert!(hub_of(std::slice::from_ref(&idle)).contains("Probe now"));
+    let probing = hub_of(&[TargetState { is_probing: true, ..idle.clone() }]);
+    assert!(probing.contains("A probe is under way") && !probing.contains("Probe now"), "{probing}");
+    let rare = Target { min_probe_interval: std::time::Duration::from_secs(7200), ..target() };
+    let resting = hub_of(&[TargetState { target: Arc::new(rare), ..idle }]);
+    assert!(resting.contains("<code>min_probe_interval</code> (2h)"), "{resting}");
+    assert!(!resting.contains("Probe now"), "{resting}");
 }
 
 #[test]
@@ -314,9 +323,9 @@ fn what_is_said_of_several_repos_says_of_which_where_they_differ() {
 fn plot_is_of_what_is_held_or_expected() {
     let expecting = Target { expected: Some([Repo::from_label("svn/gone")].into()), ..target() };
     let report = report([("svn/env", healthy())]);
-    assert!(plot_of(&target(), Some(&report), "svn/env").is_some());
-    assert!(plot_of(&expecting, Some(&report), "svn/gone").is_some());
-    assert!(plot_of(&expecting, None, "svn/gone").is_some());
-    assert!(plot_of(&target(), Some(&report), "svn/gone").is_none());
-    assert!(plot_of(&target(), None, "svn/gone").is_none());
+    assert!(plot_of(&target(), Some(&report), &Repo::from_label("svn/env")).is_some());
+    assert!(plot_of(&expecting, Some(&report), &Repo::from_label("svn/gone")).is_some());
+    assert!(plot_of(&expecting, None, &Repo::from_label("svn/gone")).is_some());
+    assert!(plot_of(&target(), Some(&report), &Repo::from_label("svn/gone")).is_none());
+    assert!(plot_of(&target(), None, &Repo::from_label("svn/gone")).is_none());
 }

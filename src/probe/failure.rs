@@ -1,79 +1,15 @@
-//! Why a probe failed: facts, from which the `reason` label, the words and the advice are made.
+//! Why a probe failed: facts, from which the reason, the words and the advice are made.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
-
-use serde::Serialize;
 
 use crate::human::Places;
 use crate::listing::{FailCode, ListingError};
 use crate::probe::shortage::Shortage;
 use crate::text;
 
-/// The closed set of reasons: the values of the `reason` label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The node's name does not resolve.
-    Resolve,
-    /// No connection: refused, unreachable, closed before the login.
-    Connect,
-    /// The host key is unknown or has changed.
-    HostKey,
-    /// The node does not let us in.
-    Auth,
-    /// Connecting or listing took too long.
-    Timeout,
-    /// The directory that should hold the tarballs is not there, or its variable is not set.
-    RootMissing,
-    /// The directory, or a part of it, may not be read.
-    Permission,
-    /// The node lacks a tool, or one of its tools failed.
-    RemoteCommand,
-    /// What the node printed is not a whole listing.
-    Protocol,
-    /// A fault on our own side.
-    Internal,
-}
-
-impl Reason {
-    /// Every reason, in the order of the exposition.
-    pub const ALL: [Self; 10] = [
-        Self::Resolve,
-        Self::Connect,
-        Self::HostKey,
-        Self::Auth,
-        Self::Timeout,
-        Self::RootMissing,
-        Self::Permission,
-        Self::RemoteCommand,
-        Self::Protocol,
-        Self::Internal,
-    ];
-
-    /// The value of the `reason` label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Resolve => "resolve",
-            Self::Connect => "connect",
-            Self::HostKey => "host_key",
-            Self::Auth => "auth",
-            Self::Timeout => "timeout",
-            Self::RootMissing => "root_missing",
-            Self::Permission => "permission",
-            Self::RemoteCommand => "remote_command",
-            Self::Protocol => "protocol",
-            Self::Internal => "internal",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+pub use super::reason::Reason;
 
 /// Why a probe failed. One variant for each thing that can be done about it; `Display` is what was seen, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -408,14 +344,5 @@ mod tests {
         let cut = |records| Cause::listing(ListingError::Truncated { records }).to_string();
         assert_eq!(cut(1), "the listing broke off after 1 record");
         assert_eq!(cut(2), "the listing broke off after 2 records");
-    }
-
-    #[test]
-    fn reasons_are_distinct_words() {
-        let words: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|r| r.as_str()).collect();
-        assert_eq!(words.len(), Reason::ALL.len());
-        for reason in Reason::ALL {
-            assert_eq!(serde_json::to_string(&reason).ok(), Some(format!("{:?}", reason.as_str())));
-        }
     }
 }

@@ -8,13 +8,15 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use super::failure::{Cause, Denied, FileFault, HostKey, Internal, KeyFile};
 use crate::inventory::{Connection, HostKeyChecking, Inventory};
 use crate::workers::Workers;
 
-/// How long a failure waits for what our file system says of it.
+/// How long a failure, or somebody who checks a configuration, waits for what our file system says.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much of a key is read: an RSA key of 16,384 bits has 12 KiB.
@@ -72,10 +74,49 @@ fn with_key(denied: Denied, connection: &Connection) -> Denied {
     Denied { key, ..denied }
 }
 
-/// What somebody should know of the files that a configuration names, a line for each.
+/// What somebody should know of the files that a configuration names, a line for each. A file system that hangs is such a
+/// thing, too.
 pub(crate) fn warnings(inventory: &Inventory) -> Vec<String> {
+    let inventory = inventory.clone();
+    within(PATIENCE, move |asks| lines(&inventory, asks))
+}
+
+/// What a thread of its own finds out. When it asks the files of one node for longer than that, it is left behind.
+fn within(
+    patience: Duration,
+    find_out: impl FnOnce(&dyn Fn(&str)) -> Vec<String> + Send + 'static,
+) -> Vec<String> {
+    enum Told {
+        Asks(String),
+        Found(Vec<String>),
+    }
+    let (tell, told) = mpsc::channel();
+    let work = move || {
+        // Nobody may be left to be told.
+        let found = find_out(&|node| drop(tell.send(Told::Asks(node.to_owned()))));
+        drop(tell.send(Told::Found(found)));
+    };
+    if thread::Builder::new().name("key files".to_owned()).spawn(work).is_err() {
+        return vec!["the files for ssh are not checked: the system gives no further thread".to_owned()];
+    }
+    let mut asked = String::new();
+    loop {
+        match told.recv_timeout(patience) {
+            Ok(Told::Asks(node)) => asked = node,
+            Ok(Told::Found(found)) => return found,
+            Err(_) => {
+                return vec![format!(
+                    "key_filename, known_hosts and ssh_config of node {asked} cannot be checked within {patience:?}: see to the file system that holds them"
+                )];
+            }
+        }
+    }
+}
+
+fn lines(inventory: &Inventory, asks: &dyn Fn(&str)) -> Vec<String> {
     let mut nodes: BTreeMap<(&str, &Path), (FileFault, BTreeSet<&str>)> = BTreeMap::new();
     for target in inventory.targets() {
+        asks(&target.node);
         for (key, file, fault) in faults(&target.connection) {
             nodes.entry((key, file)).or_insert((fault, BTreeSet::new())).1.insert(&target.node);
         }
@@ -217,6 +258,23 @@ mod tests {
         assert_eq!(fault_of_key(&dir.path().join("none")), Some(FileFault::Missing));
         assert!(matches!(fault_of_key(&key.join("below")), Some(FileFault::Unreadable(_))));
         assert_eq!(fault(Path::new("/dev/null")), None);
+    }
+
+    #[test]
+    fn file_system_that_hangs_is_told_and_not_waited_for() {
+        let (open, gate) = mpsc::channel::<()>();
+        let found = within(Duration::from_millis(10), move |asks| {
+            asks("SDU");
+            let _ = gate.recv();
+            Vec::new()
+        });
+        assert!(matches!(&*found, [line] if line.contains("of node SDU cannot be checked")), "{found:?}");
+        drop(open);
+        let found = within(Duration::MAX, |asks| {
+            asks("SDU");
+            vec!["a warning".to_owned()]
+        });
+        assert_eq!(found, ["a warning"]);
     }
 
     #[test]

@@ -7,10 +7,12 @@
 pub mod failure;
 mod history;
 pub(crate) mod local_files;
+mod reason;
 mod renewal;
 mod run;
 pub mod runtime_dir;
 pub mod shortage;
+mod snapshot;
 pub mod ssh;
 
 use std::collections::{BTreeMap, HashSet};
@@ -30,23 +32,13 @@ use self::renewal::{asks_the_same, may_depend_on_login, sees_the_same};
 pub(crate) use self::run::request;
 use self::run::{ProbeOutput, run};
 use self::runtime_dir::RuntimeDir;
+pub use self::snapshot::{Snapshot, TargetState};
 use self::ssh::{Lane, Sessions, Timings};
 use crate::advice;
 use crate::inventory::{Inventory, Target};
 use crate::report::Report;
 use crate::verdict::NodeProblem;
 use crate::workers::Workers;
-
-/// What is known of a target: the last report, and how the last probe went.
-#[derive(Debug, Clone)]
-pub struct TargetState {
-    /// The target.
-    pub target: Arc<Target>,
-    /// The last report; `None` before the first success.
-    pub report: Option<Arc<Report>>,
-    /// The last probe that ended; `None` before the first.
-    pub last: Option<ProbeResult>,
-}
 
 /// A probe that ended.
 #[derive(Debug, Clone)]
@@ -80,8 +72,16 @@ struct Shared {
 /// An inventory with what is known of its targets.
 #[derive(Debug, Default)]
 struct Table {
-    inventory: Inventory,
+    inventory: Arc<Inventory>,
     entries: BTreeMap<(String, String), Arc<TargetEntry>>,
+}
+
+impl Table {
+    /// The entries of the targets meant, sorted by hub and node.
+    fn meant(&self, scope: &Scope) -> impl Iterator<Item = &Arc<TargetEntry>> {
+        let entries = self.entries.iter();
+        entries.filter(|((hub, node), _)| scope.holds_target(hub, node)).map(|(_, entry)| entry)
+    }
 }
 
 /// One target's place.
@@ -96,7 +96,8 @@ struct TargetEntry {
 struct State {
     report: Option<Arc<Report>>,
     last: Option<ProbeResult>,
-    history: History,
+    /// Copied only when a probe ends while a request still reads it.
+    history: Arc<History>,
     /// A session whose login is from before this is not to be used: a failure, or a target as it was before a reload,
     /// may be due to what the login gave, as groups and the forced command.
     login_after: Option<Instant>,
@@ -105,9 +106,10 @@ struct State {
 }
 
 /// Which targets are meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Scope {
     /// All of them.
+    #[default]
     All,
     /// Those of one hub.
     Hub(String),
@@ -121,6 +123,14 @@ impl Scope {
         match self {
             Self::All => true,
             Self::Hub(meant) | Self::Node(meant, _) => hub == meant,
+        }
+    }
+
+    /// Whether the target of this hub and node is meant.
+    fn holds_target(&self, hub: &str, node: &str) -> bool {
+        match self {
+            Self::All | Self::Hub(_) => self.holds(hub),
+            Self::Node(_, meant) => self.holds(hub) && node == meant,
         }
     }
 }
@@ -171,7 +181,7 @@ impl Prober {
             .collect();
         let wanted: HashSet<_> = inventory.targets().map(|target| &target.connection).collect();
         self.shared.sessions.keep_only(&wanted);
-        let table = Arc::new(Table { entries, inventory });
+        let table = Arc::new(Table { entries, inventory: Arc::new(inventory) });
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         self.lift_backoffs(&Scope::All);
     }
@@ -184,7 +194,7 @@ impl Prober {
     }
 
     /// The inventory in force.
-    pub fn inventory(&self) -> Inventory {
+    pub fn inventory(&self) -> Arc<Inventory> {
         self.table().inventory.clone()
     }
 
@@ -205,31 +215,24 @@ impl Prober {
         }
     }
 
-    /// What is known of the targets meant, sorted by hub and node. Never starts a probe.
-    pub fn target_states(&self, scope: &Scope) -> Vec<TargetState> {
-        let target_state = |entry: Arc<TargetEntry>| {
+    /// What is known of the targets meant. Never starts a probe.
+    pub fn snapshot(&self, scope: &Scope) -> Snapshot {
+        let table = self.table();
+        let target_state = |entry: &Arc<TargetEntry>| {
             let state = entry.state();
             TargetState {
                 target: entry.target.clone(),
                 report: state.report.clone(),
                 last: state.last.clone(),
+                history: state.history.clone(),
+                is_probing: state.in_flight.is_some(),
             }
         };
-        self.entries(scope).into_iter().map(target_state).collect()
-    }
-
-    /// The last probes of a target; `None` when it is not configured.
-    pub fn history(&self, hub: &str, node: &str) -> Option<History> {
-        let table = self.table();
-        let entry = table.entries.get(&(hub.to_owned(), node.to_owned()))?;
-        Some(entry.state().history.clone())
-    }
-
-    /// Whether a probe of the target is in flight.
-    pub fn is_probing(&self, hub: &str, node: &str) -> bool {
-        let table = self.table();
-        let entry = table.entries.get(&(hub.to_owned(), node.to_owned()));
-        entry.is_some_and(|entry| entry.state().in_flight.is_some())
+        Snapshot {
+            inventory: table.inventory.clone(),
+            scope: scope.clone(),
+            target_states: table.meant(scope).map(target_state).collect(),
+        }
     }
 
     /// How many SSH sessions are up.
@@ -250,11 +253,7 @@ impl Prober {
     }
 
     fn entries(&self, scope: &Scope) -> Vec<Arc<TargetEntry>> {
-        let table = self.table();
-        let is_meant = |(hub, node): &(String, String)| {
-            scope.holds(hub) && !matches!(scope, Scope::Node(_, meant) if node != meant)
-        };
-        table.entries.iter().filter(|(key, _)| is_meant(key)).map(|(_, entry)| entry.clone()).collect()
+        self.table().meant(scope).cloned().collect()
     }
 
     /// Starts a probe unless one is in flight or the last report is young enough; what comes back is closed
@@ -322,7 +321,7 @@ impl TargetEntry {
             state.report = Some(Arc::new(report));
         }
         let attempt = ProbeResult { ended: Timestamp::now(), failure, timings };
-        state.history.push(attempt.clone());
+        Arc::make_mut(&mut state.history).push(attempt.clone());
         state.last = Some(attempt);
     }
 

@@ -11,7 +11,8 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::accumulator::RepoAccumulator;
 use super::bound::{Bound, MOST_REPOS};
-use super::layout::{BackupPath, EscapedBytes, SIDECAR_SUFFIX, parse_path};
+use super::layout::{BackupPath, SIDECAR_SUFFIX, parse_path};
+use super::path_error::EscapedBytes;
 use super::points::share_of;
 use super::sidecar::SidecarContent;
 use super::zone_shift::whole_hours;
@@ -95,7 +96,6 @@ impl Builder {
             Record::Filesystem { size, avail } => self.filesystem = Some(Filesystem { size, avail }),
             Record::Tarball { size, mtime, path } => self.tarball(size, mtime, path),
             Record::Sidecar { path, content, .. } => self.sidecar(path, content),
-            Record::Last { .. } => {}
             Record::Lock { mtime, path } => {
                 if path == LOCK {
                     self.lock = Some(Lock { since: instant(mtime) });

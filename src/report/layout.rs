@@ -4,21 +4,16 @@
 //! `<kind>/<name>/last/` is the copy that a careless `cp -L` or `scp -r` makes of the `last` link: such paths are
 //! neither tarballs of their own nor faults.
 
-use std::fmt;
-
 use memchr::memchr;
 
+use super::path_error::PathError;
 use super::stamp::Stamp;
-use crate::text::escape_into;
 
 /// What a tarball's sidecar has after the tarball's name.
 pub(super) const SIDECAR_SUFFIX: &[u8] = b".dna";
 
 /// No path that fits the layout is longer: three names of at most 255 bytes, and the stamp.
 const LONGEST: usize = 3 * 255 + Stamp::LEN + 4;
-
-/// How much of a path is shown when it is rejected.
-const SHOWN: usize = 200;
 
 /// A path that fits the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,46 +24,6 @@ pub(super) struct BackupPath<'a> {
     pub(super) stamp: Stamp,
     /// Name of the tarball itself.
     pub(super) file: &'a [u8],
-}
-
-/// Why a path does not fit the layout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PathError<'a> {
-    /// Its directories are not those of the layout.
-    Layout,
-    /// No calendar has this day.
-    Day(&'a [u8]),
-    /// No clock shows this time.
-    Time(&'a [u8]),
-    /// The file is not named after its directory.
-    File(&'a [u8]),
-}
-
-impl fmt::Display for PathError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Layout => f.write_str("not <kind>/<name>/YYYY/MM/DD/HHMMSS/<file>"),
-            Self::Day(day) => write!(f, "no such day {}", EscapedBytes(day)),
-            Self::Time(time) => write!(f, "no such time {}", EscapedBytes(time)),
-            Self::File(name) => {
-                write!(f, "the file is not named {0}.tar.gz or {0}-<revision>.tar.gz", EscapedBytes(name))
-            }
-        }
-    }
-}
-
-/// Bytes of a path as text that is safe to show, cut where they are very many.
-pub(super) struct EscapedBytes<'a>(pub(super) &'a [u8]);
-
-impl fmt::Display for EscapedBytes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::new();
-        escape_into(&mut text, &self.0[..self.0.len().min(SHOWN)]);
-        if self.0.len() > SHOWN {
-            text.push('…');
-        }
-        f.write_str(&text)
-    }
 }
 
 /// Finds where a path lies; `None` for a copy beneath `last/`.

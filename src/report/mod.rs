@@ -8,6 +8,7 @@ mod builder;
 #[cfg(test)]
 mod builder_tests;
 mod layout;
+mod path_error;
 mod points;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-use super::layout::PathError;
+use super::path_error::PathError;
 
 /// How far a file's own time may lie from one of two possible instants and still decide between them.
 const MTIME_DECIDES_WITHIN: SignedDuration = SignedDuration::from_hours(6);

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::*;
 use crate::inventory::{Hub, Limits, Repo, Target};
+use crate::probe::TargetState;
 use crate::report::samples::{HOUR, TAKEN, at, healthy, report, target};
 use crate::report::{Filesystem, Lock, Rejects, RepoSummary, Report, Verification};
-use crate::verdict::judge;
 
 fn hub(name: &str, message: Option<&str>) -> Hub {
     Hub {
@@ -24,8 +22,12 @@ fn hub(name: &str, message: Option<&str>) -> Hub {
 }
 
 fn seen(target: &Target, report: &Report, failure: Option<FailureView>) -> NodeView {
-    let now: Timestamp = at(TAKEN + 600);
-    NodeView::new(target, Some((report, &judge(target, report, now))), failure, now)
+    let known = TargetState { report: Some(Arc::new(report.clone())), ..nothing_known(target.clone()) };
+    NodeView::new(known, failure, at(TAKEN + 600))
+}
+
+fn nothing_known(target: Target) -> TargetState {
+    TargetState::new(Arc::new(target))
 }
 
 fn timeout() -> FailureView {
@@ -76,7 +78,7 @@ fn node(name: &str) -> Target {
 
 fn overview() -> Overview {
     let stale = seen(&node("D"), &report([("svn/env", healthy())]), Some(timeout()));
-    let never = NodeView::new(&node("H1"), None, Some(timeout()), at(TAKEN));
+    let never = NodeView::new(nothing_known(node("H1")), Some(timeout()), at(TAKEN));
     let fine = seen(&node("SDU"), &report([("svn/env", healthy())]), None);
     Overview::new(vec![
         HubView::new(&hub("AA", None), vec![fine]),
@@ -159,7 +161,7 @@ fn json_gives_what_is_not_known_as_null() {
 fn a_node_that_cannot_be_seen_is_unseen_even_if_its_last_report_was_good() {
     let stale = seen(&target(), &report([("svn/env", healthy())]), Some(timeout()));
     assert_eq!(stale.state, State::Unseen);
-    assert_eq!(NodeView::new(&target(), None, None, at(TAKEN)).state, State::Unseen);
+    assert_eq!(NodeView::new(nothing_known(target()), None, at(TAKEN)).state, State::Unseen);
     assert_eq!(troubled().state, State::Alarm);
 }
 
@@ -190,7 +192,7 @@ fn a_node_that_holds_nothing_is_an_alarm_in_every_form() {
 #[test]
 fn a_message_cannot_steer_the_terminal() {
     let failure = FailureView { message: "a\x1b[2Jb\rc".into(), ..timeout() };
-    let node = NodeView::new(&target(), None, Some(failure), at(TAKEN));
+    let node = NodeView::new(nothing_known(target()), Some(failure), at(TAKEN));
     let shown =
         text(&Overview::new(vec![HubView::new(&hub("C2", Some("x\x07y")), vec![node])]), Terminal::default());
     assert!(!shown.contains(['\x1b', '\r', '\x07']));
@@ -203,5 +205,5 @@ fn the_nodes_own_offset_stands_in_for_a_missing_timezone() {
     let view =
         seen(&target(), &Report { zone: fixed, ..report([("svn/env", healthy())]) }, None).report.unwrap();
     assert_eq!(view.timezone, "UTC-05");
-    assert_eq!(view.repos[0].newest.as_ref().unwrap().made, "2012-11-13T03:00:00-05:00");
+    assert_eq!(view.repos[0].newest.as_ref().unwrap().made.to_string(), "2012-11-13T03:00:00-05:00");
 }

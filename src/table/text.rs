@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
-use jiff::SignedDuration;
 
+use super::limits_in_force;
 use super::view::{HubView, NodeView, Overview, RepoView, ReportView, State};
-use crate::human::{Age, Bytes, Counted};
+use crate::human::{Age, Bytes, Change, Counted};
 use crate::text::one_line;
 use crate::verdict::{Status, Tally};
 
@@ -55,19 +55,20 @@ fn hub_table(out: &mut String, hub: &HubView, terminal: Terminal) {
         let of = |count: fn(&ReportView) -> u64| {
             node.report.as_ref().map_or_else(String::new, |it| count(it).to_string())
         };
-        [
+        let cells = [
             node.state.as_str().to_owned(),
             node.node.clone(),
             of(|report| report.tally.ok),
             of(|report| report.tally.warn),
             of(|report| report.tally.alarm),
-            node.report.as_ref().map_or_else(|| "none yet".to_owned(), |report| wall_clock(&report.taken)),
+            node.report.as_ref().map_or_else(|| "none yet".to_owned(), |report| report.taken.wall_clock()),
             match (&node.failure, &node.report) {
                 (Some(failure), _) => format!("failed: {}", failure.reason),
                 (None, Some(_)) => "ok".to_owned(),
                 (None, None) => "none yet".to_owned(),
             },
-        ]
+        ];
+        (node.state, cells)
     });
     table(out, HUB_COLUMNS, &[2, 3, 4], &[6], rows.collect(), terminal);
     out.push('\n');
@@ -95,17 +96,17 @@ fn report_table(out: &mut String, report: &ReportView, terminal: Terminal) {
         format!(", {} of {} free", Bytes(room.avail_bytes), Bytes(room.size_bytes))
     });
     line(out, &format!("  {}, {} read{room}", report.root, Counted(report.records, "tarball")));
-    let (taken, age) = (wall_clock(&report.taken), ago(report.age_seconds));
+    let (taken, age) = (report.taken.wall_clock(), Age(report.age));
     line(out, &format!("  report of {taken}, {age} ago; times are {}", report.timezone));
     if let Some(since) = &report.locked_since {
-        line(out, &format!("  locked since {}", wall_clock(since)));
+        line(out, &format!("  locked since {}", since.wall_clock()));
     }
     for note in &report.notes {
-        let word = match note.status {
+        let word = match note.status() {
             Status::Ok => "note".to_owned(),
             status => paint(status.as_str(), style_of(status.into()), terminal),
         };
-        line(out, &format!("  {word}: {}", note.text));
+        line(out, &format!("  {word}: {note}"));
     }
     for reject in &report.rejects_first {
         line(out, &format!("    {reject}"));
@@ -126,8 +127,8 @@ fn report_table(out: &mut String, report: &ReportView, terminal: Terminal) {
     } else {
         let [columns @ .., _] = REPO_COLUMNS;
         let without_reasons = |repo| {
-            let [cells @ .., _] = repo_row(repo);
-            cells
+            let (state, [cells @ .., _]) = repo_row(repo);
+            (state, cells)
         };
         table(
             out,
@@ -138,8 +139,9 @@ fn report_table(out: &mut String, report: &ReportView, terminal: Terminal) {
             terminal,
         );
         for repo in &report.repos {
-            let status = paint(repo.status.as_str(), style_of(repo.status.into()), terminal);
-            for why in reasons(repo) {
+            let status = repo.verdict.status;
+            let status = paint(status.as_str(), style_of(status.into()), terminal);
+            for why in repo.verdict.words() {
                 line(out, &format!("  {status}: {}: {why}", repo.repo));
             }
         }
@@ -149,43 +151,22 @@ fn report_table(out: &mut String, report: &ReportView, terminal: Terminal) {
     }
 }
 
-fn repo_row(repo: &RepoView) -> [String; 9] {
+fn repo_row(repo: &RepoView) -> (State, [String; 9]) {
     let newest =
         |of: &dyn Fn(&super::TarballView) -> String| repo.newest.as_ref().map_or_else(String::new, of);
-    [
-        repo.status.to_string(),
-        repo.repo.clone(),
-        newest(&|tarball| wall_clock(&tarball.made)),
-        newest(&|tarball| ago(tarball.age_seconds)),
+    let status = repo.verdict.status;
+    let cells = [
+        status.to_string(),
+        repo.repo.to_string(),
+        newest(&|tarball| tarball.made.wall_clock()),
+        newest(&|tarball| Age(tarball.age).to_string()),
         newest(&|tarball| Bytes(tarball.size_bytes).to_string()),
-        repo.size_ratio.map_or_else(String::new, |ratio| format!("{:+.1}%", (ratio - 1.0) * 100.0)),
+        repo.size_ratio.map_or_else(String::new, |ratio| Change(ratio).to_string()),
         repo.held.map_or_else(|| "?".to_owned(), |held| held.to_string()),
         repo.verified.map_or("", |verified| if verified { "yes" } else { "no" }).to_owned(),
-        reasons(repo).join("; "),
-    ]
-}
-
-/// What is said of a repo, worst first.
-pub(crate) fn reasons(repo: &RepoView) -> Vec<&str> {
-    let transfer = repo.in_transfer.then_some("newest is in transfer");
-    repo.why.iter().map(|reason| reason.text.as_str()).chain(transfer).collect()
-}
-
-/// The limits in force, those of most repos first, each with the repos that they are for where there are several.
-pub(crate) fn limits_in_force(report: &ReportView) -> Vec<(&str, String)> {
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for repo in &report.repos {
-        match groups.iter_mut().find(|(limits, _)| *limits == repo.limits.text) {
-            Some((_, repos)) => repos.push(&repo.repo),
-            None => groups.push((&repo.limits.text, vec![&repo.repo])),
-        }
-    }
-    groups.sort_by_key(|(_, repos)| std::cmp::Reverse(repos.len()));
-    let named = |(at, (limits, repos)): (usize, (_, Vec<&str>))| match at {
-        0 => (limits, String::new()),
-        _ => (limits, format!(" of {}", repos.join(", "))),
-    };
-    groups.into_iter().enumerate().map(named).collect()
+        repo.verdict.words().join("; "),
+    ];
+    (status.into(), cells)
 }
 
 /// Appends a table whose first column is a state.
@@ -194,9 +175,10 @@ fn table<const N: usize>(
     header: [&str; N],
     right: &[usize],
     wrapping: &[usize],
-    rows: Vec<[String; N]>,
+    rows: Vec<(State, [String; N])>,
     terminal: Terminal,
 ) {
+    let (states, rows): (Vec<State>, Vec<[String; N]>) = rows.into_iter().unzip();
     let mut table = Table::new();
     table
         .load_style(LINES)
@@ -215,19 +197,17 @@ fn table<const N: usize>(
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    for row in table.lines() {
+    let mut states = states.into_iter();
+    for (at, row) in table.lines().enumerate() {
         let row = row.trim_end();
-        // A row that wraps has blanks here from its second line on.
-        let word = row.strip_prefix(' ').and_then(|rest| rest.split(' ').next()).unwrap_or_default();
-        let style = match word {
-            "ok" => style_of(State::Ok),
-            "warn" => style_of(State::Warn),
-            "unseen" => style_of(State::Unseen),
-            "alarm" => style_of(State::Alarm),
-            word if word == header[0] => HEADER,
-            _ => Style::new(),
+        // A row that wraps has blanks in its first column from its second line on.
+        let begins_row = row.starts_with(' ') && !row.starts_with("  ");
+        let state = if at > 0 && begins_row { states.next() } else { None };
+        let (painted, style) = match state {
+            Some(state) => (state.as_str(), style_of(state)),
+            None if at == 0 => (row, HEADER),
+            None => ("", Style::new()),
         };
-        let painted = if style == HEADER { row } else { word };
         line(out, &row.replacen(painted, &paint(painted, style, terminal), usize::from(!painted.is_empty())));
     }
 }
@@ -249,14 +229,4 @@ fn paint(text: &str, style: Style, terminal: Terminal) -> String {
 fn line(out: &mut String, text: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{text}");
-}
-
-/// A time to the minute, without its offset, which the table's head gives once.
-pub(crate) fn wall_clock(rfc3339: &str) -> String {
-    rfc3339.get(..16).unwrap_or(rfc3339).replace('T', " ")
-}
-
-/// An age in words.
-pub(crate) fn ago(seconds: f64) -> String {
-    Age(SignedDuration::try_from_secs_f64(seconds).unwrap_or_default()).to_string()
 }

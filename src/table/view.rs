@@ -1,22 +1,24 @@
-//! What the tables show, as values: made from a report and its verdict, worst first.
+//! What tables and pages show, as values: made from a report and its verdict, worst first.
 //!
-//! The field names are those of the JSON output. Times are RFC 3339 in the zone of the stamps, sizes are bytes, ages seconds.
-//! `null` is what is not known; an empty list or 0 is known to be nothing.
+//! Times, states and problems are values until they are shown. The field names are those of the JSON output, in which times
+//! are RFC 3339 in the zone of the stamps, sizes are bytes, ages seconds. `null` is what is not known; an empty list or 0 is
+//! known to be nothing.
 
 use std::cmp::Reverse;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::human::Limit;
+use super::json;
+use super::time::{LocalTime, zone_name};
 use crate::inventory::{Hub, Limits, Repo, Target};
-use crate::probe::failure;
+use crate::listing::Method;
+use crate::probe::{TargetState, failure};
 use crate::report::{Report, Tarball};
-use crate::verdict::{NodeProblem, RepoProblem, RepoVerdict, Status, Tally, Verdict};
+use crate::verdict::{self, NodeProblem, RepoVerdict, Status, Tally};
 
 /// What is known of some or all hubs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Overview {
     /// The worst of the hubs.
     pub state: State,
@@ -69,7 +71,7 @@ impl From<Status> for State {
 }
 
 /// One hub.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct HubView {
     /// Its name.
     pub hub: String,
@@ -104,7 +106,7 @@ impl HubView {
 }
 
 /// One node of a hub.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct NodeView {
     /// Its name.
     pub node: String,
@@ -116,6 +118,9 @@ pub struct NodeView {
     pub failure: Option<FailureView>,
     /// The last report, which can be older than the failure; `null` before the first.
     pub report: Option<ReportView>,
+    /// What all this was made from: for the pages, which show more of it.
+    #[serde(skip)]
+    pub known: TargetState,
 }
 
 /// Why a probe failed.
@@ -130,14 +135,10 @@ pub struct FailureView {
 }
 
 impl NodeView {
-    /// A node by what is known of it at a time: its last report with the verdict at that time, and why the last probe failed.
-    pub fn new(
-        target: &Target,
-        last: Option<(&Report, &Verdict)>,
-        failure: Option<FailureView>,
-        now: Timestamp,
-    ) -> Self {
-        let report = last.map(|(report, verdict)| ReportView::new(target, report, verdict, now));
+    /// A node by what is known of it, judged at a time, and why the last probe failed.
+    pub fn new(known: TargetState, failure: Option<FailureView>, now: Timestamp) -> Self {
+        let target = &*known.target;
+        let report = known.report.as_deref().map(|report| ReportView::new(target, report, now));
         let of_report = report.as_ref().map_or(State::Unseen, |report| report.tally.status.into());
         Self {
             node: target.node.clone(),
@@ -145,6 +146,7 @@ impl NodeView {
             address: target.connection.to_string(),
             failure,
             report,
+            known,
         }
     }
 }
@@ -152,8 +154,7 @@ impl NodeView {
 impl NodeView {
     /// Whether the report shows no tarball, where one repo at least should be.
     pub fn holds_nothing(&self) -> bool {
-        let notes = self.report.iter().flat_map(|report| &report.notes);
-        notes.into_iter().any(|note| note.word == NodeProblem::NoTarballs.code())
+        self.report.as_ref().is_some_and(|report| report.notes.contains(&NodeProblem::NoTarballs))
     }
 
     /// Whether the last probe read what it was allowed to read, and that was not all.
@@ -170,18 +171,20 @@ impl NodeView {
 }
 
 /// A report and what it means.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ReportView {
     /// When it was taken, by our clock.
-    pub taken: String,
+    pub taken: LocalTime,
     /// How long ago that was.
-    pub age_seconds: f64,
+    #[serde(rename = "age_seconds", serialize_with = "json::seconds")]
+    pub age: SignedDuration,
     /// The directory listed, on the node.
     pub root: String,
     /// The zone of the stamps, and of the times here.
     pub timezone: String,
     /// With what the node lists: `printf` or `stat`.
-    pub listing: &'static str,
+    #[serde(serialize_with = "json::method")]
+    pub listing: Method,
     /// Tarballs read, of all repos.
     pub records: u64,
     /// Names that do not fit the layout.
@@ -191,7 +194,7 @@ pub struct ReportView {
     /// Directories or files that could not be read.
     pub unreadable: u64,
     /// Since when the transfer lock stands; `null` when there is none.
-    pub locked_since: Option<String>,
+    pub locked_since: Option<LocalTime>,
     /// Room where the tarballs lie; `null` if the node could not tell.
     pub filesystem: Option<FilesystemView>,
     /// The node's clock less ours.
@@ -199,7 +202,8 @@ pub struct ReportView {
     /// How many repos are ok, warn and alarm, and the worst that is said of the node.
     pub tally: Tally,
     /// What concerns the node as a whole.
-    pub notes: Vec<ProblemView>,
+    #[serde(serialize_with = "json::node_problems")]
+    pub notes: Vec<NodeProblem>,
     /// Every repo that was found or is expected, worst first, then by name.
     pub repos: Vec<RepoView>,
 }
@@ -213,29 +217,21 @@ pub struct FilesystemView {
     pub avail_bytes: u64,
 }
 
-/// Something that is said of a node or a repo.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProblemView {
-    /// One word for programs, as `too_old`.
-    pub word: &'static str,
-    /// How bad it is.
-    pub status: Status,
-    /// A line for people.
-    pub text: String,
-}
-
 impl ReportView {
-    fn new(target: &Target, report: &Report, verdict: &Verdict, now: Timestamp) -> Self {
-        let time = |at| rfc3339(at, &report.zone);
+    fn new(target: &Target, report: &Report, now: Timestamp) -> Self {
+        let verdict = verdict::judge(target, report, now);
+        let time = |at| LocalTime::new(at, &report.zone);
+        let tally = verdict.tally();
+        let repos = verdict.repos.into_iter();
         let mut repos: Vec<RepoView> =
-            verdict.repos.iter().map(|(repo, said)| RepoView::new(target, report, repo, said, now)).collect();
-        repos.sort_by_key(|repo| Reverse(repo.status));
+            repos.map(|(repo, verdict)| RepoView::new(target, report, repo, verdict, now)).collect();
+        repos.sort_by_key(|repo| Reverse(repo.verdict.status));
         Self {
             taken: time(report.taken),
-            age_seconds: now.duration_since(report.taken).as_secs_f64(),
+            age: now.duration_since(report.taken),
             root: report.root.clone(),
             timezone: zone_name(&report.zone, report.taken),
-            listing: report.method.as_str(),
+            listing: report.method,
             records: report.records,
             rejects: report.rejects.count,
             rejects_first: report.rejects.first.clone(),
@@ -245,31 +241,22 @@ impl ReportView {
                 .filesystem
                 .map(|room| FilesystemView { size_bytes: room.size, avail_bytes: room.avail }),
             clock_offset_seconds: report.clock_offset,
-            tally: verdict.tally(),
-            notes: verdict
-                .problems
-                .iter()
-                .map(|note| ProblemView { word: note.code(), status: note.status(), text: note.to_string() })
-                .collect(),
+            tally,
+            notes: verdict.problems,
             repos,
         }
     }
 }
 
 /// One repo on one node.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct RepoView {
     /// `<kind>/<name>`.
-    pub repo: String,
-    /// The verdict.
-    pub status: Status,
-    /// The reasons, worst first.
-    pub why: Vec<ProblemView>,
-    /// The first of them as the verdict gave it; none when all is well.
-    #[serde(skip)]
-    pub worst: Option<RepoProblem>,
-    /// Whether the newest is excused because it is in transfer.
-    pub in_transfer: bool,
+    #[serde(serialize_with = "json::display")]
+    pub repo: Repo,
+    /// What is said of it: `status`, `why` and `in_transfer`.
+    #[serde(flatten, serialize_with = "json::repo_verdict")]
+    pub verdict: RepoVerdict,
     /// Whether the configuration names it.
     pub expected: bool,
     /// The newest tarball; `null` when none was found.
@@ -285,105 +272,48 @@ pub struct RepoView {
     /// All of them together; `null` as `held`.
     pub total_bytes: Option<u64>,
     /// When the oldest was made; `null` when none was found.
-    pub oldest: Option<String>,
+    pub oldest: Option<LocalTime>,
     /// What it is held to.
-    pub limits: LimitsView,
+    #[serde(serialize_with = "json::limits")]
+    pub limits: Limits,
 }
 
 /// A tarball.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct TarballView {
     /// When it was made, by the stamp in its path.
-    pub made: String,
+    pub made: LocalTime,
     /// How long ago that was; negative for a stamp in the future.
-    pub age_seconds: f64,
+    #[serde(rename = "age_seconds", serialize_with = "json::seconds")]
+    pub age: SignedDuration,
     /// Its size.
     pub size_bytes: u64,
     /// Its path below the root.
     pub path: String,
 }
 
-/// Limits; `null`: switched off.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LimitsView {
-    /// The newest may be no older.
-    pub max_age_seconds: Option<f64>,
-    /// At least so many must be held.
-    pub min_tarballs: Option<u64>,
-    /// No more may be held.
-    pub max_tarballs: Option<u64>,
-    /// The newest's size over that of `previous` may be no smaller.
-    pub min_size_ratio: Option<f64>,
-    /// The same in words.
-    pub text: String,
-}
-
 impl RepoView {
-    fn new(target: &Target, report: &Report, repo: &Repo, said: &RepoVerdict, now: Timestamp) -> Self {
-        let found = report.repos.get(repo);
+    fn new(target: &Target, report: &Report, repo: Repo, verdict: RepoVerdict, now: Timestamp) -> Self {
+        let found = report.repos.get(&repo);
         let tarball = |tarball: &Tarball| TarballView {
-            made: rfc3339(tarball.made, &report.zone),
-            age_seconds: now.duration_since(tarball.made).as_secs_f64(),
+            made: LocalTime::new(tarball.made, &report.zone),
+            age: now.duration_since(tarball.made),
             size_bytes: tarball.size,
             path: tarball.path.clone(),
         };
-        let of_none = (report.unreadable == 0).then_some(0);
         Self {
-            repo: repo.to_string(),
-            status: said.status,
-            why: said
-                .problems
-                .iter()
-                .map(|concern| ProblemView {
-                    word: concern.code(),
-                    status: concern.status(),
-                    text: concern.to_string(),
-                })
-                .collect(),
-            worst: said.problems.first().copied(),
-            in_transfer: said.in_transfer,
-            expected: target.expects(repo),
+            expected: target.expects(&repo),
             newest: found.map(|found| tarball(&found.newest)),
             previous: found.and_then(|found| found.previous.as_ref()).map(tarball),
             size_ratio: found.and_then(|found| found.size_ratio()),
             verified: found.and_then(|found| found.verification.verified()),
-            held: found.map_or(of_none, |found| Some(found.count)),
-            total_bytes: found.map_or(of_none, |found| Some(found.total_bytes)),
-            oldest: found.map(|found| rfc3339(found.oldest, &report.zone)),
-            limits: LimitsView::new(target.limits_of(repo)),
+            held: verdict.held,
+            // Where none was found, as many bytes are held as tarballs: none, or nobody knows.
+            total_bytes: found.map_or(verdict.held, |found| Some(found.total_bytes)),
+            oldest: found.map(|found| LocalTime::new(found.oldest, &report.zone)),
+            limits: target.limits_of(&repo).clone(),
+            verdict,
+            repo,
         }
     }
-}
-
-impl LimitsView {
-    fn new(limits: &Limits) -> Self {
-        let held = match (limits.min_tarballs, limits.max_tarballs) {
-            (Some(min), Some(max)) => Some(format!("{min} to {max} held")),
-            (Some(min), None) => Some(format!("at least {min} held")),
-            (None, Some(max)) => Some(format!("at most {max} held")),
-            (None, None) => None,
-        };
-        let age = limits.max_age.map(|age| format!("newest at most {} old", Limit(age)));
-        let ratio = limits
-            .min_size_ratio
-            .map(|ratio| format!("newest at least {ratio} of the largest of 3 before it"));
-        let words: Vec<String> = [age, held, ratio].into_iter().flatten().collect();
-        Self {
-            max_age_seconds: limits.max_age.map(|age| age.as_secs_f64()),
-            min_tarballs: limits.min_tarballs,
-            max_tarballs: limits.max_tarballs,
-            min_size_ratio: limits.min_size_ratio,
-            text: if words.is_empty() { "none".to_owned() } else { words.join(", ") },
-        }
-    }
-}
-
-/// A time with its offset from UTC in the zone.
-fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
-    at.display_with_offset(zone.to_offset(at)).to_string()
-}
-
-/// The zone's name, or its offset where it has none.
-pub(crate) fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
-    zone.iana_name().map_or_else(|| format!("UTC{}", zone.to_offset(at)), str::to_owned)
 }

@@ -89,6 +89,8 @@ pub struct RepoVerdict {
     pub status: Status,
     /// What is the matter with it, worst first; nothing when all is well.
     pub problems: Vec<RepoProblem>,
+    /// How many tarballs are held; `None` when none was found and the listing is not complete.
+    pub held: Option<u64>,
     /// The newest tarball would be an alarm, but is taken to be in transfer: it is not verified, and the target has been
     /// locked for no longer than the repo's `max_age`, and by a lock that is not dated more than an hour ahead. In PromQL
     /// `max_age_seconds >= (time() - locked_timestamp_seconds >= -3600) unless tarball_verified == 1`, with 26 hours where
@@ -97,10 +99,10 @@ pub struct RepoVerdict {
 }
 
 impl RepoVerdict {
-    fn new(mut problems: Vec<RepoProblem>, in_transfer: bool) -> Self {
+    fn new(mut problems: Vec<RepoProblem>, held: Option<u64>, in_transfer: bool) -> Self {
         problems.sort_by_key(|repo_problem| Reverse(repo_problem.status()));
         let status = problems.first().map_or(Status::Ok, RepoProblem::status);
-        Self { status, problems, in_transfer }
+        Self { status, problems, held, in_transfer }
     }
 
     /// The reasons in words, worst first; empty when there is nothing to say.
@@ -146,7 +148,7 @@ pub fn judge(target: &Target, report: &Report, now: Timestamp) -> Verdict {
         repos.entry(name.clone()).or_insert_with(|| absent(report));
     }
     let mut problems = Vec::new();
-    if repos.is_empty() && report.unreadable == 0 {
+    if repos.is_empty() && absence_counts(report) {
         problems.push(NodeProblem::NoTarballs);
     }
     if let Some(lock) = lock {
@@ -164,13 +166,18 @@ pub fn judge(target: &Target, report: &Report, now: Timestamp) -> Verdict {
     Verdict { status, repos, problems }
 }
 
-/// A repo that is expected and was not found. Absence is believed only when all could be read.
+/// Whether what a report does not show is not there. Absence counts only in a complete listing.
+fn absence_counts(report: &Report) -> bool {
+    report.unreadable == 0
+}
+
+/// A repo that is expected and was not found.
 fn absent(report: &Report) -> RepoVerdict {
-    let repo_problem = match report.unreadable {
-        0 => RepoProblem::Missing,
-        unreadable => RepoProblem::NotSeen { unreadable },
-    };
-    RepoVerdict::new(vec![repo_problem], false)
+    if absence_counts(report) {
+        RepoVerdict::new(vec![RepoProblem::Missing], Some(0), false)
+    } else {
+        RepoVerdict::new(vec![RepoProblem::NotSeen { unreadable: report.unreadable }], None, false)
+    }
 }
 
 /// Problems that need no limits, worst first.

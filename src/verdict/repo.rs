@@ -49,7 +49,7 @@ pub(super) fn judge(
     if let Some(wanted) = limits.max_tarballs.filter(|wanted| found.count > *wanted) {
         problems.push(RepoProblem::TooMany { held: found.count, wanted });
     }
-    RepoVerdict::new(problems, in_transfer)
+    RepoVerdict::new(problems, Some(found.count), in_transfer)
 }
 
 /// What the newest tarball itself has against it: all that a transfer may explain.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use scm_backup_exporter::inventory::{Connection, HostKeyChecking, Hub, Limits, Repo, Target};
+use scm_backup_exporter::inventory::{Connection, HostKeyChecking, Limits, Repo, Target};
 use scm_backup_exporter::listing::Parser;
 use scm_backup_exporter::listing::{FailCode, ListingError};
-use scm_backup_exporter::metrics::{self, Exporter, Format, Reload, Snapshot};
+use scm_backup_exporter::metrics::{self, Exporter, Exposition, Format, Reload};
 use scm_backup_exporter::probe::failure::{Cause, Denied, HostKey, Internal, Reason, Words};
 use scm_backup_exporter::probe::ssh::Timings;
-use scm_backup_exporter::probe::{ProbeResult, TargetState};
+use scm_backup_exporter::probe::{ProbeResult, Snapshot, TargetState};
 use scm_backup_exporter::report::{Builder, Report};
 
 use super::events::{Events, time};
@@ -147,13 +147,13 @@ impl World {
                     }
                 }
                 target_states.push(TargetState {
-                    target: Arc::new(target.clone()),
                     report: reports.get(&number).cloned(),
                     last: Some(ProbeResult {
                         ended: time,
                         failure: failure.map(|reason| cause_of(&reason)),
                         timings: Timings { connect: Duration::ZERO, list: None },
                     }),
+                    ..TargetState::new(Arc::new(target.clone()))
                 });
             }
             let last_success = Timestamp::from_second(self.start).unwrap();
@@ -161,9 +161,10 @@ impl World {
             let reload = Reload { failed_since, last_success };
             let exporter =
                 Exporter { version: "0.0.0", reload, ssh_sessions: 0, logins_refused: None, process: None };
-            let hubs: Vec<Hub> = Vec::new();
-            let snapshot = Snapshot { now: time, hubs, target_states, exporter: Some(exporter) };
-            let text = metrics::encode(snapshot, Format::Text).unwrap();
+            // No rule reads what is configured of a hub.
+            let snapshot = Snapshot { target_states, ..Snapshot::default() };
+            let exposition = Exposition { now: time, snapshot, exporter: Some(exporter) };
+            let text = metrics::encode(exposition, Format::Text).unwrap();
             for line in text.lines().filter(|line| !line.starts_with('#')) {
                 take(&mut self.recorder, line, &own, &self.used, self.epoch);
             }

@@ -178,11 +178,10 @@ fn table_of_endpoints_is_what_the_server_knows() {
     let rows = table(COMMAND_LINE.section("HTTP endpoints"), "endpoint");
     let documented: BTreeSet<_> =
         rows.iter().flat_map(|row| code_words(&row[0])).map(|word| word.split('?').next().unwrap()).collect();
-    // The one list of paths that are known; the path of the metrics is a flag's default.
-    let routes = include_str!("../../src/http/routes.rs");
-    let (_, list) = routes.split_once("let is_known").unwrap();
-    let (_, list) = list.split_once("matches!(").unwrap();
-    let known = list.split(')').next().unwrap().split('"').skip(1).step_by(2);
+    // The tables of routes and of assets; the path of the metrics is a flag's default.
+    let routes = include_str!("../../src/http/routes.rs").split("Path::Is(\"").skip(1);
+    let assets = include_str!("../../src/http/assets.rs").split("\n    (\"").skip(1);
+    let known = routes.chain(assets).map(|after| after.split('"').next().unwrap());
     // Below these there is a page or a plot for each name.
     let below = [("/hub/", "/hub/ZZ"), ("/plot/", "/plot/ZZ/SDU/svn/main.svg")];
     assert_eq!(below.map(|(start, _)| start), [address::HUBS, address::PLOTS]);

@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use scm_backup_exporter::config;
 use scm_backup_exporter::inventory::Inventory;
 use scm_backup_exporter::listing::Parser;
-use scm_backup_exporter::metrics::{Exporter, Format, ProcessUsage, Reload, Snapshot, encode};
+use scm_backup_exporter::metrics::{Exporter, Exposition, Format, ProcessUsage, Reload, encode};
 use scm_backup_exporter::probe::failure::{Cause, Denied, Words};
 use scm_backup_exporter::probe::ssh::Timings;
-use scm_backup_exporter::probe::{ProbeResult, TargetState};
+use scm_backup_exporter::probe::{ProbeResult, Scope, Snapshot, TargetState};
 use scm_backup_exporter::report::{Builder, Report};
 
 /// A file of this test.
@@ -20,7 +20,7 @@ pub fn fixture(name: &str) -> PathBuf {
 
 /// The exposition of the scene.
 pub fn exposition(format: Format) -> String {
-    encode(snapshot(), format).unwrap()
+    encode(Exposition { now: now(), snapshot: snapshot(), exporter: Some(exporter()) }, format).unwrap()
 }
 
 /// Midnight in Shanghai.
@@ -33,7 +33,7 @@ pub fn snapshot() -> Snapshot {
     let loaded =
         config::load(&[fixture("config.ini")], &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-    let inventory = loaded.inventory;
+    let mut inventory = loaded.inventory;
     let hour_ago = now() - SignedDuration::from_hours(1);
     let half_a_day_ago = now() - SignedDuration::from_hours(12);
     let target_states = vec![
@@ -52,10 +52,9 @@ pub fn snapshot() -> Snapshot {
     ];
     let targets: Vec<_> = inventory.targets().collect();
     assert_eq!(target_states.iter().map(|target_state| &target_state.target).collect::<Vec<_>>(), targets);
-    let mut hubs: Vec<_> = inventory.hubs.into_values().collect();
     // A configuration makes one line of it.
-    hubs[0].message.as_mut().unwrap().push_str("\nand a second line");
-    Snapshot { now: now(), hubs, target_states, exporter: Some(exporter()) }
+    inventory.hubs.values_mut().next().unwrap().message.as_mut().unwrap().push_str("\nand a second line");
+    Snapshot { inventory: inventory.into(), scope: Scope::All, target_states }
 }
 
 fn exporter() -> Exporter {
@@ -94,7 +93,7 @@ fn target_state(
         },
         failure,
     });
-    TargetState { target, report, last }
+    TargetState { report, last, ..TargetState::new(target) }
 }
 
 fn words() -> Words {

@@ -208,6 +208,18 @@ fn watchdog_that_was_killed_has_a_successor() {
 }
 
 #[test]
+fn watchdog_that_was_stopped_ends_with_the_exporter() {
+    let mut world = World::new();
+    let _node = behind_a_stubborn_proxy(&mut world);
+    let marked = Marked::start(&world, "A = N1", crate::world::PATIENT);
+    assert_healthy(&marked.exporter.text("/metrics").unwrap(), "A", "N1");
+    for process in marked.family().iter().filter(|process| process.command_line().contains("watchdog")) {
+        process.signal(Signal::STOP);
+    }
+    marked.assert_ends(Signal::TERM);
+}
+
+#[test]
 fn interrupted_probe_by_hand_leaves_nothing() {
     let mut world = World::new();
     let (gateway, silent) = silent_behind_a_jump_host(&mut world);

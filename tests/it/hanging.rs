@@ -137,3 +137,52 @@ fn hubs_whose_listings_hang_delay_no_proven_one_on_their_node() {
         assert_healthy(&metrics, "A", "GOOD");
     });
 }
+
+#[test]
+fn hubs_that_answered_and_then_hang_all_at_once_delay_no_other_on_their_node() {
+    const OTHERS: usize = 6;
+    let mut world = World::new();
+    let stale = world.dir.path().join("stale");
+    let script = format!(
+        "IFS= read -r first\ncase $first in\n*srv1*) ;;\n*) [ ! -e {} ] || exec sleep 3600 ;;\nesac\n\
+        {{ printf '%s\\n' \"$first\"; cat; }} | sh -c \"$SSH_ORIGINAL_COMMAND\"\n",
+        stale.display()
+    );
+    world.good_tree("GOOD", "srv1");
+    world.hub("A", "srv1");
+    let mut roster = "A = GOOD".to_owned();
+    for number in 0..OTHERS {
+        world.good_tree("GOOD", &format!("other{number}"));
+        world.hub(&format!("B{number}"), &format!("other{number}"));
+        roster.push_str(&format!("\nB{number} = GOOD"));
+    }
+    let login = Login::with_fold(&world.fold("GOOD")).script(&script);
+    let node = world.sshd_with("GOOD", login);
+    let exporter = serve(&world, &roster, "64");
+    let metrics = exporter.text("/metrics").unwrap();
+    assert_healthy(&metrics, "A", "GOOD");
+    assert_healthy(&metrics, "B5", "GOOD");
+    std::fs::write(&stale, "").unwrap();
+    let before = node.sessions();
+    thread::scope(|scope| {
+        let others: Vec<_> = (0..OTHERS)
+            .map(|number| {
+                let exporter = &exporter;
+                scope.spawn(move || exporter.get(&format!("/probe?hub=B{number}")))
+            })
+            .collect();
+        poll::until("the others hang", || Ok((node.sessions() >= before + OTHERS).then_some(()))).unwrap();
+        let taken = |metrics: &str| {
+            let series = "scm_backup_probe_timestamp_seconds{hub=\"A\",node=\"GOOD\"}";
+            crate::world::value(metrics, series)
+        };
+        let again = exporter.text("/probe?hub=A&node=GOOD").unwrap();
+        assert!(others.iter().all(|other| !other.is_finished()));
+        exporter.signal(Signal::TERM);
+        for other in others {
+            other.join().unwrap().unwrap();
+        }
+        assert_healthy(&again, "A", "GOOD");
+        assert!(taken(&again) > taken(&metrics));
+    });
+}

@@ -238,6 +238,33 @@ fn scrape_keeps_its_place_until_its_reply_is_sent() {
 }
 
 #[test]
+fn replies_that_nobody_reads_are_bounded_in_memory() {
+    const ROOM: usize = 256 << 20;
+    let (world, _node, first) = of_many_repos();
+    drop(first);
+    let exporter = world.serve(&world.dir.path().join("config.ini"));
+    let size = exporter.text("/metrics").unwrap().len();
+    let fit = ROOM / size;
+    let mut unread = Vec::new();
+    let status_of_the_next = |unread: &mut Vec<TcpStream>| {
+        let mut slow = TcpStream::connect(exporter.address()).unwrap();
+        slow.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut start = [0; 12];
+        slow.read_exact(&mut start).unwrap();
+        unread.push(slow);
+        start
+    };
+    for n in 0..fit {
+        assert_eq!(&status_of_the_next(&mut unread), b"HTTP/1.1 200", "{n} of {fit}");
+    }
+    assert_eq!(&status_of_the_next(&mut unread), b"HTTP/1.1 503");
+    drop(unread);
+    poll::until("there is room again", || Ok((exporter.get("/metrics")?.status == 200).then_some(())))
+        .unwrap();
+}
+
+#[test]
 fn no_path_leads_out_of_the_pages() {
     let (_world, exporter) = exporter(&[]);
     for path in [

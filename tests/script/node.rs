@@ -278,7 +278,6 @@ fn text(record: Record<'_>) -> String {
                 content.map_or_else(|| "unread".to_owned(), |content| format!("<{}>", escaped(content)));
             format!("sidecar {size} {mtime} {content} {}", escaped(path))
         }
-        Record::Last { path, target } => format!("last {} -> {}", escaped(path), escaped(target)),
         Record::Lock { mtime, path } => format!("lock {mtime} {}", escaped(path)),
         Record::NewlineInName => "newline ".to_owned(),
         Record::Begin(_) | Record::Filesystem { .. } => format!("{record:?}"),

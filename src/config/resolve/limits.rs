@@ -6,7 +6,8 @@ use super::reader::Reader;
 use crate::config::expand::Names;
 use crate::config::ini::Setting;
 use crate::config::keys::{self, Key};
-use crate::config::sections::{Section, Sections};
+use crate::config::section::Section;
+use crate::config::sections::Sections;
 use crate::inventory::{Limits, Repo};
 
 /// One target, whose limits are wanted.

@@ -6,7 +6,8 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::expand::{Env, Names, expand};
 use crate::config::ini::Setting;
 use crate::config::keys::{self, Key, Known};
-use crate::config::sections::{Section, Sections, Subject};
+use crate::config::section::Section;
+use crate::config::sections::{Sections, Subject};
 use crate::config::value;
 
 /// Reads settings and notes what is wrong with them.

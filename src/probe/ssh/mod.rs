@@ -14,7 +14,7 @@ pub mod watchdog;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 pub use args::{manual_command, manual_command_asking, manual_command_running};
 pub use lanes::Lane;
 
-use self::lanes::{LOGIN_LOAN, Lanes, SILENCE};
+use self::lanes::{Heard, LOGIN_LOAN, Lanes, SILENCE};
 pub use self::master::CommandOutput;
 use self::master::{ConnectError, Master, RunError};
 use self::node::Node;
@@ -84,7 +84,7 @@ pub struct RemoteCommand<'a> {
 
 impl Sessions {
     /// No session yet; their sockets will lie in `dir`. At most `max_listings` of each [`Lane`] will be
-    /// under way at once, those left out that print nothing.
+    /// under way at once, those left out that were silent for a while.
     pub fn new(dir: RuntimeDir, max_listings: usize) -> Self {
         Self {
             dir,
@@ -118,7 +118,7 @@ impl Sessions {
             } else {
                 node.listings.enter_alone().await
             };
-            let Some(turn) = turn else { return (timings, Err(stopping())) };
+            let Some(mut turn) = turn else { return (timings, Err(stopping())) };
             let (spent, login) = self.login(&node, connection, remote.login_after, left).await;
             timings.connect += spent;
             left = left.saturating_sub(spent);
@@ -130,13 +130,19 @@ impl Sessions {
                 return (timings, Err(stopping()));
             };
             let started = Instant::now();
-            let (is_heard, mut sink) = (AtomicBool::new(false), sink());
+            let (heard, mut sink) = (Heard::new(), sink());
             let run = master.run(remote.command, remote.input, |chunk| {
-                is_heard.store(true, Ordering::Relaxed);
+                heard.note();
                 sink(chunk)
             });
-            let run =
-                tokio::time::timeout(left, lanes::lent_while_heard(place, SILENCE, &is_heard, run)).await;
+            // The node's other listings do not wait for one that hangs, as long as its sshd has sessions to spare.
+            let aside = async {
+                if remote.lane != Lane::Failing && refusals == 0 {
+                    node.listings.move_aside(&mut turn).await;
+                }
+            };
+            let run = lanes::lent_while_heard(place, SILENCE, &heard, aside, run);
+            let run = tokio::time::timeout(left, run).await;
             let spent = started.elapsed();
             timings.list = Some(timings.list.unwrap_or_default() + spent);
             left = left.saturating_sub(spent);

@@ -67,12 +67,12 @@ impl Watchdog {
         }
     }
 
-    /// Ends it.
+    /// Ends it, after the groups. Closing its pipe is not enough for one that somebody stopped.
     pub(super) async fn end(&self) {
         let running = self.state().running.take();
         if let Some(Running { mut process, pipe }) = running {
             drop(pipe);
-            let _ = process.wait().await;
+            let _ = process.kill().await;
         }
     }
 
