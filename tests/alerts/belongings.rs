@@ -48,7 +48,7 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
     assert_eq!(alerts, runbooks);
     for runbook in &runbooks {
         let text = std::fs::read_to_string(rules::directory().join("runbooks").join(runbook)).unwrap();
-        for part in ["## What it means", "## How to look", "## What to do", "## When it resolves"] {
+        for part in ["## What it means", "## How to investigate", "## What to do", "## When it resolves"] {
             assert!(text.contains(part), "{runbook} lacks {part}");
         }
     }
