@@ -1,5 +1,5 @@
 #!/bin/sh
-# Is there what the exporter is built with? Where something lacks, says what to type. For the Makefile.
+# Checks that the tools to build the exporter are installed, and prints what to type if one is missing. Used by the Makefile.
 set -eu
 
 cargo=${1:-cargo}
@@ -21,12 +21,12 @@ for program in "$cargo" rustc; do
     command -v "$program" >/dev/null 2>&1 \
         || fail "there is no $program here; Rust $wanted or later is needed" "$install"
     found=$(version "$program")
-    # The older of the two, as sort has it, is to be the one that is wanted.
+    # The older of the two versions, in the order of sort, must be the required one.
     [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)" = "$wanted" ] \
         || fail "$program is version ${found:-unknown}; Rust $wanted or later is needed" "$install"
 done
 
-# What cargo links with. The name of a file that the linker has not is printed as it is.
+# The linker that cargo uses. For a file that it does not have, it prints the bare name.
 linker='as root, type: apt-get install gcc libc6-dev (elsewhere: the packages with cc and the headers of the C library)'
 command -v cc >/dev/null 2>&1 || fail 'there is no linker here (cc)' "$linker"
 [ "$(cc -print-file-name=crt1.o)" != crt1.o ] || fail 'the linker (cc) has no C library to link with (crt1.o)' "$linker"

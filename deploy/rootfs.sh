@@ -1,11 +1,11 @@
 #!/bin/sh
 # usage: rootfs.sh DIRECTORY PROGRAM
-# Makes in DIRECTORY the whole file system of the exporter's image: PROGRAM, which is the exporter, what it runs, the
-# libraries of these, and an account. The rest is of the machine that this runs on: Debian, with openssh-client
-# and busybox.
+# Creates the whole file system of the exporter's image in DIRECTORY: PROGRAM (the exporter), the programs that it runs,
+# their libraries, and an account. All but PROGRAM comes from the machine that runs this script: Debian, with
+# openssh-client and busybox.
 set -eu
 umask 022
-# What ldd finds is to be what the image's own loader finds, and its words are those looked for below.
+# ldd must find what the image's own loader finds, and print the messages that are parsed below.
 unset LD_LIBRARY_PATH LD_PRELOAD
 export LC_ALL=C
 
@@ -29,22 +29,22 @@ put() {
 mkdir "$root"
 chmod 755 "$root"
 put "$2" /usr/local/bin/scm-backup-exporter
-# Without its helpers for hardware keys, which nobody could touch, and for host-based logins, which are setuid.
+# ssh comes without its helpers for hardware keys, which nobody could touch, and for host-based logins, which are setuid.
 put "$(command -v ssh)" /usr/bin/ssh
-# ssh runs its way to a jump host by the shell. It is busybox for wget, which is the health check.
+# ssh starts jump hosts through a shell. The shell is busybox, because the health check needs its wget.
 put "$(command -v busybox)" /bin/busybox
 ln -s busybox "$root/bin/sh"
 ln -s busybox "$root/bin/wget"
 
-# ssh wants to know who it is. The C library itself reads these files and asks DNS: it needs no NSS modules.
+# ssh looks up its own user. The C library itself reads these files and queries DNS, without NSS modules.
 mkdir "$root/etc"
 echo "scm:x:$account:$account::/home/scm:/bin/sh" >"$root/etc/passwd"
 echo "scm:x:$account:" >"$root/etc/group"
 printf '%s\n' 'passwd: files' 'group: files' 'hosts: files dns' >"$root/etc/nsswitch.conf"
 
-# Where something is mounted: the root may be read-only. A volume takes owner and mode from here.
+# Mount points, since the root may be read-only. A volume takes its owner and mode from them.
 mkdir -p "$root/dev" "$root/proc" "$root/sys" "$root/etc/scm-backup-exporter" "$root/home/scm/.ssh"
 mkdir -m 1777 "$root/tmp"
 chmod 700 "$root/home/scm" "$root/home/scm/.ssh"
-# Whoever is not root tries the image out as the account.
+# Without root, try the image as the account itself.
 [ "$(id -u)" -ne 0 ] || chown -R "$account:$account" "$root/home/scm"
