@@ -18,11 +18,11 @@ pub fn of_cause(cause: &Cause, target: &Target) -> String {
     let manual_command = ssh::manual_command(&target.connection);
     match cause {
         Cause::Resolve(_) => format!(
-            "check the spelling of {:?}, add it to the ssh configuration, or set `host` in [node {node}]; {} shows the host name that ssh takes",
+            "check the spelling of {:?}, add it to the ssh configuration, or set `host` in [node {node}]; {} shows the host name that ssh uses",
             target.connection.host,
             configured(target)
         ),
-        Cause::Silent => format!("see what ssh says to a person: {manual_command} true"),
+        Cause::Silent => format!("run ssh by hand to see its messages: {manual_command} true"),
         Cause::NoConnection(_) | Cause::ConnectionLost => {
             let is_up = match &target.connection.gateway {
                 Some(gateway) => {
@@ -31,33 +31,33 @@ pub fn of_cause(cause: &Cause, target: &Target) -> String {
                 None => "the node is up and its sshd listens".to_owned(),
             };
             format!(
-                "see whether {is_up}: {manual_command} true; if it listens at another port, set `port` in [node {node}]"
+                "check that {is_up}: {manual_command} true; if it listens on another port, set `port` in [node {node}]"
             )
         }
         Cause::Disconnected(_) => format!(
-            "see why in the log of the node's sshd, since those are the words of whoever answered in its place; if too many keys were tried, set `key_filename` in [node {node}] and IdentitiesOnly in the ssh configuration; try {manual_command} true"
+            "look for the reason in the log of the node's sshd, because the quoted text is not authenticated; if ssh offered too many keys, set `key_filename` in [node {node}] and IdentitiesOnly in the ssh configuration; try {manual_command} true"
         ),
         Cause::SessionRefused(_) => {
-            "raise MaxSessions in the node's sshd_config, or see who else has sessions on that connection"
+            "raise MaxSessions in the node's sshd_config, or find out what else has sessions on that connection"
                 .to_owned()
         }
         Cause::HostKey(host_key) => of_host_key(host_key, target),
         Cause::Denied(denied) | Cause::LeftAlone { denied, .. } => of_denial(denied, target),
         Cause::ConnectTimedOut(_) | Cause::LoginLate { cut: false, .. } => {
             format!(
-                "try {manual_command} true; if it is only slow, raise `timeout` (to connect) in [node {node}]"
+                "try {manual_command} true; if the node is only slow, raise `timeout` (to connect) in [node {node}]"
             )
         }
         Cause::LoginLate { cut: true, .. } => {
-            format!("try {manual_command} true; if it is only slow, raise `probe_timeout` in [node {node}]")
+            format!("try {manual_command} true; if the node is only slow, raise `probe_timeout` in [node {node}]")
         }
         Cause::ListingLate { .. } => format!(
-            "if the node is only slow, raise `probe_timeout` in [node {node}]; typed there, time find {} >/dev/null says how slow",
+            "if the node is only slow, raise `probe_timeout` in [node {node}]; to measure that, run on the node: time find {} >/dev/null",
             target.root
         ),
         Cause::Unreadable { root, .. } => of_closed_root(root),
         Cause::NoShell { shell, .. } => {
-            format!("set `shell` in [node {node}], which is {shell} now, to a POSIX shell of the node")
+            format!("set `shell` in [node {node}], which is {shell} now, to a POSIX shell that the node has")
         }
         Cause::Listing { error, .. } => of_listing(error, target),
         Cause::Internal(internal) => of_internal(internal, target),
@@ -71,11 +71,11 @@ fn configured(target: &Target) -> String {
 
 fn of_host_key(host_key: &HostKey, target: &Target) -> String {
     let asking = ssh::manual_command_asking(&target.connection);
-    let add = "compare the node's key with its administrator, then add it to known_hosts by logging in once";
-    let changed = "the key has changed: ask the node's administrator why before removing the old one from known_hosts, then try";
+    let add = "verify the node's key with its administrator, then log in once to add it to known_hosts";
+    let changed = "the key has changed: ask the node's administrator why before you remove the old key from known_hosts, then try";
     match host_key {
         HostKey::Unknown { missing: Some(file), .. } => format!(
-            "{} is not there: correct `known_hosts` in [node {}]; if it is to be made, {add}: {asking}",
+            "{} does not exist: correct `known_hosts` in [node {}]; to create it, {add}: {asking}",
             file.display(),
             target.node
         ),
@@ -86,7 +86,7 @@ fn of_host_key(host_key: &HostKey, target: &Target) -> String {
         // A node that is taken as it is when first seen fails only when its key has changed.
         HostKey::NotVerified(_) | HostKey::Changed(_) => format!("{changed} {asking}"),
         HostKey::Revoked(_) => {
-            "the key is revoked: ask the node's administrator for the new one, and who holds the old one"
+            "the key is revoked: ask the node's administrator for the new key, and who may have the old one"
                 .to_owned()
         }
     }
@@ -96,22 +96,25 @@ fn of_denial(denied: &Denied, target: &Target) -> String {
     let (node, connection) = (&target.node, &target.connection);
     let mut advice = if denied.at_jump_host {
         let host = connection.gateway.as_deref().unwrap_or("the jump host");
-        let account =
-            if denied.login.is_empty() { format!("our account on {host}") } else { denied.login.clone() };
+        let account = if denied.login.is_empty() {
+            format!("the account used on {host}")
+        } else {
+            denied.login.clone()
+        };
         format!(
-            "it is the jump host that refuses: add our public key itself to authorized_keys of {account}; user and key for it come from the ssh configuration, not from [node {node}]"
+            "the jump host refuses the login: add the exporter's plain public key to authorized_keys of {account}; user and key for the jump host come from the ssh configuration, not from [node {node}]"
         )
     } else {
         match &denied.key {
             Some(KeyFile { fault: FileFault::Encrypted, path }) => {
-                format!("{}; if the agent holds it already, {}", of_encrypted(path), renew(node))
+                format!("{}; if it is loaded there already, {}", of_encrypted(path), renew(node))
             }
             Some(key) => return of_key(key, node),
             None => format!("{}{}", of_account(denied, target), renew(node)),
         }
     };
     if denied.kerberos {
-        advice.push_str("; with Kerberos, see by klist whether our ticket has expired");
+        advice.push_str("; with Kerberos, run klist to see whether the ticket has expired");
     }
     format!("{advice}; try {} true", ssh::manual_command(connection))
 }
@@ -121,10 +124,10 @@ fn of_account(denied: &Denied, target: &Target) -> String {
     let node = &target.node;
     match (&target.connection.user, denied.login.split_once('@')) {
         (Some(user), _) => {
-            format!("check that {user}, the `user` of node {node}, is the account there; if it is, ")
+            format!("check that {user}, the `user` of node {node}, is the right account; if it is, ")
         }
         (None, Some((user, _))) => {
-            format!("check that {user} is the account there, or set `user` in [node {node}]; if it is, ")
+            format!("check that {user} is the right account, or set `user` in [node {node}]; if it is, ")
         }
         (None, None) => String::new(),
     }
@@ -139,7 +142,7 @@ fn renew(node: &str) -> String {
 
 fn of_encrypted(path: &Path) -> String {
     format!(
-        "our key {0} has a passphrase: load it into the agent of the user that runs the exporter (ssh-add {0}), or use a key without one",
+        "the key {0} has a passphrase: load it into the agent of the user that runs the exporter (ssh-add {0}), or use a key without one",
         path.display()
     )
 }
@@ -147,17 +150,19 @@ fn of_encrypted(path: &Path) -> String {
 fn of_key(key: &KeyFile, node: &str) -> String {
     let path = key.path.display();
     match &key.fault {
-        FileFault::Missing => format!("our key {path} is not there: correct `key_filename` in [node {node}]"),
+        FileFault::Missing => {
+            format!("the key {path} does not exist: correct `key_filename` in [node {node}]")
+        }
         FileFault::Unreadable(problem) => format!(
-            "our key {path} cannot be read: {problem}; correct `key_filename` in [node {node}], or let the user that runs the exporter read it"
+            "the key {path} cannot be read: {problem}; correct `key_filename` in [node {node}], or make it readable for the user that runs the exporter"
         ),
         FileFault::NotAFile => {
             format!(
-                "our key {path} is no file: set `key_filename` in [node {node}] to the private key itself"
+                "the key {path} is not a file: set `key_filename` in [node {node}] to the private key itself"
             )
         }
         FileFault::PublicKey => format!(
-            "our key {path} is a public key: set `key_filename` in [node {node}] to the private key{}",
+            "the key {path} is a public key: set `key_filename` in [node {node}] to the private key{}",
             match key.path.extension() {
                 Some(extension) if extension == "pub" =>
                     format!(", {}", key.path.with_extension("").display()),
@@ -165,11 +170,13 @@ fn of_key(key: &KeyFile, node: &str) -> String {
             }
         ),
         FileFault::NoKey => {
-            format!("our key {path} holds no private key: set `key_filename` in [node {node}] to one")
+            format!(
+                "the file {path} does not contain a private key: set `key_filename` in [node {node}] to one that does"
+            )
         }
         FileFault::Open(mode) => {
             format!(
-                "ssh ignores our key {path} because others can read it (mode {mode:04o}): chmod 600 {path}"
+                "ssh ignores the key {path} because others can read it (mode {mode:04o}): chmod 600 {path}"
             )
         }
         FileFault::Encrypted => of_encrypted(&key.path),
@@ -178,7 +185,7 @@ fn of_key(key: &KeyFile, node: &str) -> String {
 
 fn of_closed_root(root: &str) -> String {
     format!(
-        "let the login user read everything below {root} on the node, or log in as another `user`; typed there, find {root} >/dev/null names what is closed"
+        "give the login user read access to everything below {root} on the node, or log in as another `user`; on the node, find {root} >/dev/null names what cannot be read"
     )
 }
 
@@ -190,7 +197,7 @@ fn of_listing(error: &ListingError, target: &Target) -> String {
         ListingError::OtherVersion { .. } => renew(node),
         ListingError::OutOfTime => format!("raise `probe_timeout` in [node {node}]"),
         ListingError::TooMuchNoise => format!(
-            "silence its profile scripts; see what the node prints: {} true",
+            "make the account's profile scripts print nothing; see what the node prints: {} true",
             ssh::manual_command(&target.connection)
         ),
         ListingError::RemoteTool { .. } => of_broken_disk(root),
@@ -199,7 +206,7 @@ fn of_listing(error: &ListingError, target: &Target) -> String {
         | ListingError::CountMismatch { .. }
         | ListingError::Malformed { .. }
         | ListingError::LineTooLong => format!(
-            "see what the node prints: echo 'echo hello' | {} {} -s; a profile must not exit or read standard input, the login shell must run commands, and `shell` must be a POSIX shell",
+            "see what the node prints: echo 'echo hello' | {} {} -s; the account's profile scripts must not exit or read standard input, its login shell must run commands, and `shell` must be a POSIX shell",
             ssh::manual_command(&target.connection),
             target.connection.shell
         ),
@@ -208,7 +215,7 @@ fn of_listing(error: &ListingError, target: &Target) -> String {
 
 fn of_broken_disk(root: &str) -> String {
     format!(
-        "typed on the node, find {root} >/dev/null shows whether its disk or mount fails or hangs; if it does not, the node's system log may name a tool that was killed"
+        "run find {root} >/dev/null on the node to see whether its disk or mount fails or hangs; if not, look for a killed tool in the node's system log"
     )
 }
 
@@ -234,7 +241,7 @@ fn of_foreign_root(allowed: &[String], target: &Target) -> String {
     let Some((old_fold, old_srvnode)) =
         suggest(&target.root, allowed.iter().map(String::as_str)).map(parts_of_root)
     else {
-        return format!("look for a misspelling in {}; if both are right, {renewed}", values(target, "and"));
+        return format!("check the spelling of {}; if both are right, {renewed}", values(target, "and"));
     };
     let mut meant = Vec::new();
     if scm_fold != old_fold {
@@ -252,15 +259,15 @@ fn of_refusal(code: FailCode, target: &Target) -> String {
     match code {
         FailCode::RootMissing => {
             format!(
-                "see whether {root} is there on the node; if it lies elsewhere, correct {}",
+                "check that {root} exists on the node; if the tarballs are elsewhere, correct {}",
                 values(target, "or")
             )
         }
         FailCode::RootVarUnset => format!(
-            "set `scm_fold` in [node {node}] to the directory of the node that holds backup/; now it gives {root}"
+            "set `scm_fold` in [node {node}] to the directory on the node that contains backup/; now it gives {root}"
         ),
         FailCode::RootNotAbsolute | FailCode::BadRoot => format!(
-            "set `scm_fold` in [node {node}] to the absolute path of the directory that holds backup/; now it gives {scm_fold}"
+            "set `scm_fold` in [node {node}] to the absolute path of the directory that contains backup/; now it gives {scm_fold}"
         ),
         FailCode::RootDenied => of_closed_root(root),
         FailCode::Stuck => of_broken_disk(root),
@@ -274,32 +281,32 @@ fn of_internal(internal: &Internal, target: &Target) -> String {
     match internal {
         Internal::Short { shortage, .. } => shortage.remedy().to_owned(),
         Internal::Start(_) => {
-            "see whether the machine, or the exporter's unit, is at a limit of processes, files or memory".to_owned()
+            "check whether the machine or the exporter's systemd unit has reached its limit of processes, files or memory".to_owned()
         }
-        Internal::NoSsh(_) => "see that ssh can be run by the user that runs the exporter, and lies in its PATH".to_owned(),
+        Internal::NoSsh(_) => "make sure that the user that runs the exporter can run ssh and has it in its PATH".to_owned(),
         Internal::SshConfig(_) => {
             let file = match &target.connection.ssh_config {
                 Some(file) => format!("{}, or `ssh_config` in [node {}]", file.display(), target.node),
                 None => "the ssh configuration of the user that runs the exporter".to_owned(),
             };
-            format!("correct {file}; {} reads it too", configured(target))
+            format!("correct {file}; {} checks it", configured(target))
         }
         Internal::NoUserName(_) => {
-            "ssh needs a name for the user that runs the exporter: give its number an entry in /etc/passwd, or, in a container, keep the image's own user".to_owned()
+            "ssh needs a name for the user that runs the exporter: add its number to /etc/passwd; in a container, run as the image's own user".to_owned()
         }
         Internal::ControlSocket(_) => {
-            "make room where the exporter's directory for control sockets lies, or set XDG_RUNTIME_DIR to a directory of its user that nothing clears; the next login makes it again".to_owned()
+            "free space where the exporter keeps its control sockets, or set XDG_RUNTIME_DIR to a directory of its user that nothing cleans up; the next login creates the sockets' directory again".to_owned()
         }
         Internal::KnownHostsDirectory(_) => {
             format!("set `known_hosts` in [node {}] to the file in it", target.node)
         }
         Internal::KnownHosts { file, .. } => format!(
-            "let the user that runs the exporter read {}, or correct `known_hosts` in [node {}]",
+            "make {} readable for the user that runs the exporter, or correct `known_hosts` in [node {}]",
             file.display(),
             target.node
         ),
         Internal::NoRandomness(_) | Internal::Stopping | Internal::NeverRead | Internal::Panicked => {
-            "see the exporter's log; what is not explained there is a bug worth reporting".to_owned()
+            "look in the exporter's log; if it does not explain the failure, please report a bug".to_owned()
         }
     }
 }
@@ -308,24 +315,26 @@ fn of_internal(internal: &Internal, target: &Target) -> String {
 pub fn of_repo_problem(problem: &RepoProblem) -> &'static str {
     match problem {
         RepoProblem::Missing => {
-            "See what the node holds; if it is not there, see whether the hub still makes and sends it."
+            "Check the node; if the repo is not there, check whether the hub still backs it up and transfers it."
         }
-        RepoProblem::NotSeen { .. } => "Let the login user read the whole tree on the node.",
+        RepoProblem::NotSeen { .. } => "Give the login user read access to the whole tree on the node.",
         RepoProblem::TooOld { .. } => {
-            "See what came last; then see on the hub why nothing was sent since: its nightly job, the transfer, room on the node."
+            "Find out on the hub why nothing has arrived since: check its nightly job, the transfer, and free space on the node."
         }
         RepoProblem::Empty
         | RepoProblem::NoSidecar
         | RepoProblem::Contradicted { .. }
         | RepoProblem::Garbled => {
-            "Look at the newest and its sidecar; if the transfer was cut, send it again from the hub."
+            "Check the newest tarball and its sidecar; if the transfer was interrupted, transfer both again from the hub."
         }
         RepoProblem::Shrunk { .. } => {
-            "Compare the newest with those before it; if it was cut, make and send it again; if it is right, three more such nights settle it."
+            "Compare the newest tarball with those before it; if it is truncated, create and transfer it again; if its size is right, the problem clears after three more tarballs of that size."
         }
-        RepoProblem::TooFew { .. } => "See on the node whether something removed older ones.",
-        RepoProblem::TooMany { .. } => "See why nothing purges the older ones any more.",
-        RepoProblem::Future { .. } => "See whether the hub's clock and its `timezone` here are right.",
+        RepoProblem::TooFew { .. } => "Check on the node whether something deleted older tarballs.",
+        RepoProblem::TooMany { .. } => "Find out why older tarballs are no longer purged.",
+        RepoProblem::Future { .. } => {
+            "Check the hub's clock and its `timezone` in the exporter's configuration."
+        }
     }
 }
 

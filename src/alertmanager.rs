@@ -66,10 +66,10 @@ pub(crate) struct Links {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MailError {
     /// No hub names an address and no other is given.
-    #[error("nobody would get any mail: set `email` in the sections of the hubs, or give --mail.default-to")]
+    #[error("nobody would receive mail: set `email` in the hubs' sections, or give --mail.default-to")]
     Nobody,
     /// A login needs both.
-    #[error("--smtp.auth-username and --smtp.auth-password-file go together")]
+    #[error("--smtp.auth-username and --smtp.auth-password-file need each other; give both or neither")]
     HalfALogin,
     /// The text could not be written.
     #[error("cannot write the configuration as YAML: {0}")]

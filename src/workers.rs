@@ -25,10 +25,10 @@ pub(crate) struct Workers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WorkError {
     /// Too much waits already.
-    #[error("too much is waiting to be done")]
+    #[error("too much work is waiting already")]
     Full,
     /// It panicked, which is a fault of ours; the log says where.
-    #[error("the exporter panicked, its log says where")]
+    #[error("the exporter panicked; its log says where")]
     Panicked,
 }
 

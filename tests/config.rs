@@ -165,8 +165,8 @@ fn the_two_legacy_files_load_unchanged_in_either_order() {
         for expected in [
             "libfab.cnf:3: [HUB] G: has no section and is not monitored; add [G] with its `srvnode`, or remove the line",
             "libfab.cnf:4: [HUB] C2: has no section and is not monitored; add [C2] with its `srvnode`, or remove the line",
-            "scm_monitor.cnf:3: [ZZ] dbpath, jspath: no longer used, Prometheus keeps the history; remove them",
-            "scm_monitor.cnf:11: [WW] dbpath, jspath: no longer used, Prometheus keeps the history; remove them",
+            "scm_monitor.cnf:3: [ZZ] dbpath, jspath: no longer used, because Prometheus keeps the history; remove them",
+            "scm_monitor.cnf:11: [WW] dbpath, jspath: no longer used, because Prometheus keeps the history; remove them",
         ] {
             assert!(warnings.iter().any(|warning| warning == expected), "{expected} in {warnings:#?}");
         }
@@ -306,12 +306,15 @@ fn a_file_that_cannot_be_read_is_a_fault_beside_the_others() {
     let text = faults.to_string();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 3, "{text}");
-    assert_eq!(lines[0], "no/such/file.ini: does not exist; make it, or name another with --config.file");
+    assert_eq!(
+        lines[0],
+        "no/such/file.ini: does not exist; create it, or name another file with --config.file"
+    );
     assert!(lines[1].starts_with(&format!("{FIXTURES}: cannot be read: ")), "{text}");
     assert!(lines[2].ends_with("did you mean `select`?"), "{text}");
 
     let none = load(&[]).unwrap_err().to_string();
-    assert_eq!(none, "--config.file: names no file; give it the path of a configuration file");
+    assert_eq!(none, "--config.file: names no file; give the path of a configuration file");
 }
 
 #[test]
@@ -336,7 +339,7 @@ fn an_empty_variable_is_not_taken_for_a_value() {
     let text = "[HUB]\nA = N\n[A]\nsrvnode = $EMPTY\n";
     let source = [(PathBuf::from("test.ini"), text.to_owned())];
     let faults = config::parse(&source, &|_| Some(" ".to_owned())).unwrap_err().to_string();
-    assert!(faults.contains("[A] srvnode: `$EMPTY` comes out empty"), "{faults}");
+    assert!(faults.contains("[A] srvnode: `$EMPTY` expands to nothing"), "{faults}");
 }
 
 /// Every fixture, and how many bytes long it is at most when damaged.

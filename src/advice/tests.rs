@@ -20,8 +20,8 @@ fn of_listing(error: ListingError) -> String {
 fn changed_host_key_is_not_simply_to_be_added() {
     let advice = |host_key| of_cause(&Cause::HostKey(host_key), &target());
     let unknown = |missing| HostKey::Unknown { words: words(), missing };
-    assert!(advice(unknown(None)).starts_with("compare the node's key"));
-    assert!(advice(unknown(Some("/no".into()))).starts_with("/no is not there: correct `known_hosts`"));
+    assert!(advice(unknown(None)).starts_with("verify the node's key"));
+    assert!(advice(unknown(Some("/no".into()))).starts_with("/no does not exist: correct `known_hosts`"));
     assert!(advice(HostKey::Changed(words())).starts_with("the key has changed"));
     assert!(advice(HostKey::Revoked(words())).starts_with("the key is revoked"));
 }
@@ -29,11 +29,11 @@ fn changed_host_key_is_not_simply_to_be_added() {
 #[test]
 fn key_file_that_is_of_no_use_is_all_that_is_spoken_of() {
     for (path, fault, said) in [
-        ("/k", FileFault::Missing, "our key /k is not there"),
-        ("/k", FileFault::Unreadable("no".into()), "our key /k cannot be read: no"),
-        ("/k", FileFault::NotAFile, "our key /k is no file"),
+        ("/k", FileFault::Missing, "the key /k does not exist"),
+        ("/k", FileFault::Unreadable("no".into()), "the key /k cannot be read: no"),
+        ("/k", FileFault::NotAFile, "the key /k is not a file"),
         ("/k.pub", FileFault::PublicKey, "the private key, /k"),
-        ("/k", FileFault::NoKey, "our key /k holds no private key"),
+        ("/k", FileFault::NoKey, "the file /k does not contain a private key"),
         ("/k", FileFault::Open(0o644), "(mode 0644): chmod 600 /k"),
     ] {
         let key = Some(KeyFile { path: path.into(), fault });
@@ -47,7 +47,7 @@ fn key_file_that_is_of_no_use_is_all_that_is_spoken_of() {
 fn refused_login_names_the_account_and_the_nodes_own_line() {
     let advice = of_cause(&Cause::Denied(denied()), &target());
     assert!(advice.contains("`scm-backup-exporter authorized-key C`"), "{advice}");
-    assert!(advice.starts_with("check that backup is the account"), "{advice}");
+    assert!(advice.starts_with("check that backup is the right account"), "{advice}");
     let mut configured = target();
     configured.connection.user = Some("bakcup".into());
     let advice = of_cause(&Cause::Denied(denied()), &configured);
@@ -60,7 +60,7 @@ fn refusal_by_a_jump_host_or_in_a_realm_has_its_own_hint() {
     assert!(!advice(denied()).contains("jump host") && !advice(denied()).contains("klist"));
     assert!(advice(Denied { kerberos: true, ..denied() }).contains("klist"));
     let advice = advice(Denied { at_jump_host: true, ..denied() });
-    assert!(advice.contains("it is the jump host that refuses"), "{advice}");
+    assert!(advice.contains("the jump host refuses the login"), "{advice}");
     assert!(advice.contains("to authorized_keys of backup@C; user and key"), "{advice}");
     assert!(!advice.contains("scm-backup-exporter authorized-key"), "{advice}");
 }
@@ -70,7 +70,7 @@ fn connection_by_a_jump_host_may_have_failed_there() {
     let mut target = target();
     target.connection.gateway = Some("jump@bastion".into());
     let advice = of_cause(&Cause::NoConnection(words()), &target);
-    assert!(advice.starts_with("see whether the jump host jump@bastion and the node are up"), "{advice}");
+    assert!(advice.starts_with("check that the jump host jump@bastion and the node are up"), "{advice}");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn advice_names_what_is_to_be_changed() {
     assert!(advice(Cause::ConnectTimedOut(words())).contains("`timeout` (to connect) in [node C]"));
     assert!(advice(Cause::Resolve(words())).contains("`host` in [node C]"));
     let socket = Cause::Internal(Internal::ControlSocket(words()));
-    assert!(advice(socket).contains("the next login makes it again"));
+    assert!(advice(socket).contains("the next login creates the sockets' directory again"));
     let directory = Cause::Internal(Internal::KnownHostsDirectory("/d".into()));
     assert_eq!(advice(directory), "set `known_hosts` in [node C] to the file in it");
     assert!(advice(Cause::Internal(Internal::NoUserName(words()))).contains("/etc/passwd"));

@@ -21,7 +21,7 @@ pub(super) struct Flags {
     /// User name at the SMTP server
     #[arg(long = "smtp.auth-username", value_name = "NAME")]
     auth_username: Option<String>,
-    /// File on Alertmanager's machine that holds the password and no end of line
+    /// File on Alertmanager's machine that contains the password without a line end
     #[arg(long = "smtp.auth-password-file", value_name = "FILE")]
     auth_password_file: Option<String>,
     /// Whether the SMTP server must offer STARTTLS
@@ -32,10 +32,10 @@ pub(super) struct Flags {
         action = clap::ArgAction::Set
     )]
     require_tls: bool,
-    /// Who gets what concerns no hub with addresses; give it again for several [default: everybody a hub names]
+    /// Recipient of alerts that belong to no hub with addresses; repeat for several [default: the addresses of all hubs]
     #[arg(long = "mail.default-to", value_name = "ADDRESS", value_parser = config::mail_address)]
     default_to: Vec<String>,
-    /// Where the templates will lie on Alertmanager's machine
+    /// Path of the templates on Alertmanager's machine
     #[arg(
         long = "mail.templates-file",
         value_name = "FILE",
@@ -45,10 +45,10 @@ pub(super) struct Flags {
     /// Print the mail templates instead of the configuration
     #[arg(long)]
     templates: bool,
-    /// Address of Grafana, for the links in the mails
+    /// Address of Grafana, for links in the mails
     #[arg(long = "mail.grafana-url", value_name = "URL", requires = "templates", value_parser = base_address)]
     grafana: Option<String>,
-    /// Address of the directory that holds alerts/runbooks, for the links in the mails
+    /// Address of the directory that contains alerts/runbooks, for links in the mails
     #[arg(long = "mail.documentation-url", value_name = "URL", requires = "templates", value_parser = base_address)]
     documentation: Option<String>,
 }
@@ -63,7 +63,7 @@ fn host_and_port(value: &str) -> Result<String, String> {
         Some((host, port)) if good_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0) => {
             Ok(value.to_owned())
         }
-        _ => Err("HOST:PORT is wanted, as mail.example.org:587".to_owned()),
+        _ => Err("expected HOST:PORT, such as mail.example.org:587".to_owned()),
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) fn run(files: &[PathBuf], flags: Flags) -> ExitCode {
         {
             if missing {
                 super::say(format_args!(
-                    "warning: without --mail.{flag}-url the mails show the paths of its pages, not links"
+                    "warning: without --mail.{flag}-url the mails contain paths instead of links to its pages"
                 ));
             }
         }

@@ -40,12 +40,12 @@ fn how_to_send(lines: &[(&Connection, String)]) -> String {
     let longest = lines.iter().map(|(_, line)| line.len()).max().unwrap_or_default();
     let this = std::env::args().map(|word| shell_word(&word).into_owned()).collect::<Vec<_>>().join(" ");
     let mut text = format!(
-        "\nDo not paste it: it has {longest} bytes, and a terminal cuts a pasted line at 4096. Send it, with a login that may write there:\n"
+        "\nDo not paste this line: it has {longest} bytes, and a terminal cuts pasted lines at 4096. Send it through a login that may write the file:\n"
     );
     for (connection, _) in lines {
         text.push_str(&format!("  {this} | {} {APPEND}\n", ssh::manual_command_asking(connection)));
     }
-    text.push_str("Remove an older line with this key first: sshd takes the first that has the key.");
+    text.push_str("First remove any older line with this key: sshd uses the first line that has the key.");
     text
 }
 
@@ -101,6 +101,6 @@ fn read_public_key(file: &Path) -> Result<String, String> {
     if is_public_key {
         Ok(line.to_owned())
     } else {
-        Err(format!("{} does not hold one public key", file.display()))
+        Err(format!("{} does not contain exactly one public key", file.display()))
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn run(files: &[PathBuf], live: bool) -> ExitCode {
 /// A key that root has says nothing of the exporter's, which is to run as a user of its own.
 fn as_root() -> Option<String> {
     rustix::process::geteuid().is_root().then(|| {
-        "running as root: this uses root's keys, known_hosts and ssh configuration (/root/.ssh); to see what the exporter sees, run it as the exporter's user: su - scm-backup-exporter"
+        "running as root: this check uses root's keys, known_hosts and ssh configuration (/root/.ssh); to test the exporter's own, run it as the exporter's user: su - scm-backup-exporter"
             .to_owned()
     })
 }

@@ -44,7 +44,7 @@ impl LogLevel {
             .filter(|filter| EnvFilter::try_new(filter).is_ok())
             .map(Self)
             .ok_or_else(|| {
-                format!("write one of {}, or levels of modules as well: info,hyper=debug", LEVELS.join(", "))
+                format!("write one of {}, or add levels of modules: info,hyper=debug", LEVELS.join(", "))
             })
     }
 

@@ -24,9 +24,9 @@ use crate::probe::ssh::{trampoline, watchdog};
 /// Exit status of a wrong command line, as in sysexits.h; 2 is taken by an alarm.
 const USAGE: u8 = 64;
 
-/// Prometheus exporter for off-site backups: looks over SSH at the nodes that hold backup tarballs.
+/// Prometheus exporter for off-site backups: checks over SSH the nodes that hold backup tarballs.
 ///
-/// Without a subcommand it serves metrics over HTTP and probes the nodes when it is scraped.
+/// Without a subcommand it serves metrics over HTTP and probes the nodes at each scrape.
 #[derive(Debug, Parser)]
 #[command(name = "scm-backup-exporter", version, args_conflicts_with_subcommands = false)]
 pub struct Cli {
@@ -41,7 +41,7 @@ pub struct Cli {
 /// What every subcommand takes.
 #[derive(Debug, Args)]
 struct Common {
-    /// Configuration file; give it again to add further files
+    /// Configuration file; repeat to add further files
     #[arg(
         long = "config.file",
         value_name = "FILE",
@@ -50,7 +50,7 @@ struct Common {
     )]
     config_files: Vec<PathBuf>,
     /// Least severe messages to log, or a filter such as info,hyper=debug; by default info when serving, and error in
-    /// subcommands, which say themselves what they found
+    /// subcommands, which print what they found
     #[arg(long = "log.level", value_name = "LEVEL", global = true, value_parser = logging::LogLevelParser)]
     log_level: Option<logging::LogLevel>,
     /// How messages are written on standard error
@@ -63,15 +63,15 @@ enum Command {
     /// Load the configuration and report every fault and warning
     #[command(after_long_help = config::keys_help())]
     Check {
-        /// Connect to every node too, and say what was found or what to do
+        /// Also probe every node, and print what was found or what to do
         #[arg(long)]
         live: bool,
     },
-    /// Probe once and print the status tables; exit 0 ok, 1 warn, 2 alarm, 3 could not look
+    /// Probe once and print the status tables; exit 0 ok, 1 warn, 2 alarm, 3 could not probe
     Probe {
         /// Only this hub
         hub: Option<String>,
-        /// Only this node of it
+        /// Only this node of the hub
         node: Option<String>,
         /// What to print
         #[arg(long, value_enum, default_value_t)]
@@ -81,11 +81,11 @@ enum Command {
     AuthorizedKey {
         /// Name of the node, without user and port, as `check` shows it
         node: String,
-        /// Public key file; by default that of the node's `key_filename`, or ~/.ssh/id_ed25519.pub
+        /// Public key file; by default the `.pub` file of the node's `key_filename`, or ~/.ssh/id_ed25519.pub
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
     },
-    /// Print the Alertmanager configuration that mails what concerns a hub to its `email` addresses
+    /// Print an Alertmanager configuration that mails each hub's alerts to its `email` addresses
     AlertmanagerConfig(alertmanager_config::Flags),
     /// Print a completion script for a shell
     Completions {
@@ -104,9 +104,9 @@ enum Output {
     Table,
     /// JSON
     Json,
-    /// The metrics, as OpenMetrics
+    /// Metrics in the OpenMetrics format
     Openmetrics,
-    /// The metrics, as Prometheus text: for promtool and the textfile collector of node_exporter
+    /// Metrics in the Prometheus text format, for promtool and node_exporter's textfile collector
     Prometheus,
 }
 
@@ -142,11 +142,11 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 pub fn ssh_master(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let parent = args.next().and_then(|pid| pid.to_str()?.parse().ok());
     let Some(parent) = parent else {
-        return fail("this subcommand is for the exporter's own use", USAGE);
+        return fail("this subcommand is internal to the exporter", USAGE);
     };
     match trampoline::become_ssh(parent, args) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fail("terminating, there is no ssh on this machine: apt-get install openssh-client", 255)
+            fail("terminating, ssh is not installed: apt-get install openssh-client", 255)
         }
         Err(error) => fail(format_args!("terminating, cannot become ssh: {error}"), 255),
     }
@@ -181,21 +181,21 @@ fn say_how_to_begin(files: &[PathBuf]) {
 
 /// What to do without a configuration.
 const FIRST_CONFIGURATION: &str = "
-Name your file with --config.file FILE, or begin with a small one such as:
+Give your file with --config.file FILE, or start with a small one such as:
 
-  ; Which hubs there are, and on which nodes their tarballs lie. A node is named as in `ssh NODE`.
+  ; The hubs, and the nodes that store their tarballs. A node is a name that `ssh NODE` accepts.
   [HUB]
   ZZ = SDU
 
-  ; The directory on the node that holds backup/.
+  ; The directory on the node that contains backup/.
   [ENV]
   scm_fold = /data/scm
 
-  ; The hub's host name as it stands in the paths: /data/scm/backup/zz.example.org/...
+  ; The hub's host name as it appears in the paths: /data/scm/backup/zz.example.org/...
   [ZZ]
   srvnode = zz.example.org
 
-`scm-backup-exporter check --live` then says what the nodes answer.";
+Then `scm-backup-exporter check --live` shows what the nodes answer.";
 
 /// Prints on standard output; a reader that has gone away is not our fault.
 fn print(bytes: &[u8]) -> ExitCode {

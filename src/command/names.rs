@@ -19,7 +19,7 @@ pub(super) fn no_hub(inventory: &Inventory, name: &str) -> String {
     if of_hubs.is_empty() {
         format!("no hub {name:?} is configured{}", known(name, &hubs))
     } else {
-        format!("{name:?} is a node; put its hub before it: {}", of_hubs.join(" or "))
+        format!("{name:?} is a node; give its hub first: {}", of_hubs.join(" or "))
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) fn no_node_of_hub(hub: &Hub, name: &str) -> String {
 /// No node of any hub has this name.
 pub(super) fn no_node(inventory: &Inventory, name: &str) -> String {
     if let Some(hub) = inventory.hubs.get(name) {
-        return format!("{name:?} is a hub; name one of its nodes: {}", list(&nodes_of(hub)));
+        return format!("{name:?} is a hub; give one of its nodes: {}", list(&nodes_of(hub)));
     }
     let nodes = inventory.targets().map(|target| target.node.as_str()).collect();
     format!("no node {name:?} is configured{}", known(name, &nodes))

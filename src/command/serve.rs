@@ -21,24 +21,24 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Flags of the server.
 #[derive(Debug, Args)]
 pub(super) struct Flags {
-    /// Address to listen on; give it again to listen on several
+    /// Address to listen on; repeat for several
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10222", value_parser = listen_address)]
     listen_addresses: Vec<String>,
-    /// Web configuration file, as Prometheus takes it: TLS and users
+    /// Web configuration file in the format of Prometheus: TLS and users
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config: Option<PathBuf>,
-    /// Host name by which it may be asked, as a protection against DNS rebinding; give it again for several; by
-    /// default every name
+    /// Host name that requests may use, as a protection against DNS rebinding; repeat for several; by default every
+    /// name is allowed
     #[arg(long = "web.allowed-host", value_name = "HOST[:PORT]")]
     allowed_hosts: Vec<AllowedHost>,
     /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     telemetry_path: String,
-    /// Scrapes at once; 0 for any number
+    /// Greatest number of concurrent scrapes; 0 for no limit
     #[arg(long = "web.max-requests", value_name = "N", default_value_t = 100)]
     max_requests: usize,
-    /// Listings under way at once of nodes that answered last time, as many of those never listed, and as many of those
-    /// that hung
+    /// Greatest number of concurrent listings of nodes that answered last time; as many again for nodes never listed,
+    /// and for nodes that hung
     #[arg(long = "probe.max-concurrent", value_name = "N", default_value_t = 64)]
     max_concurrent: usize,
 }
@@ -49,7 +49,10 @@ fn listen_address(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
         Some((host, port)) if is_port(port) && !host.contains(['/', ' ']) => Ok(text.to_owned()),
         None if is_port(text) => Err(format!("write :{text}")),
-        _ => Err("write HOST:PORT, as 127.0.0.1:10222 or [::1]:10222, or :PORT for every address".to_owned()),
+        _ => {
+            Err("write HOST:PORT, such as 127.0.0.1:10222 or [::1]:10222, or :PORT for every address"
+                .to_owned())
+        }
     }
 }
 
@@ -57,7 +60,7 @@ fn telemetry_path(path: &str) -> Result<String, String> {
     if http::is_free(path) && !path.contains(['?', '#', ' ']) {
         Ok(path.to_owned())
     } else {
-        Err("a path such as /metrics is wanted, and none that serves something else".to_owned())
+        Err("expected a path such as /metrics that serves nothing else".to_owned())
     }
 }
 
@@ -88,7 +91,7 @@ pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
     let (exporter, app, runtime) = match started {
         Ok(started) => started,
         Err(error) => {
-            return super::fail(format_args!("cannot start the threads that serving needs: {error}"), 1);
+            return super::fail(format_args!("cannot start the server's threads: {error}"), 1);
         }
     };
     let status = runtime.block_on(serve(exporter, app, &flags.listen_addresses));
@@ -119,7 +122,7 @@ async fn serve(exporter: Arc<Exporter>, app: App, listen_addresses: &[String]) -
         stop.cancelled().await;
         // Every process has been killed by then; one that the kernel does not let go is not waited for.
         if tokio::time::timeout(CLOSE_TIMEOUT, exporter.prober().close()).await.is_err() {
-            tracing::warn!("processes of ssh did not end in time");
+            tracing::warn!("ssh processes did not end in time");
         }
     };
     tokio::join!(http::serve(listeners, Arc::new(app), stop.clone()), closing);

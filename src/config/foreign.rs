@@ -2,7 +2,7 @@
 
 /// What to do about such a file.
 pub(super) const ADVICE: &str =
-    "write sections as `[ZZ]` and settings as `key = value`, several words of a value separated by spaces";
+    "write sections as `[ZZ]` and settings as `key = value`, and separate the words of a value by spaces";
 
 /// The format that a text has the marks of; `None` for what can be INI. Few marks are certain, so this is asked only
 /// where the text does not load as INI.

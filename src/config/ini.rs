@@ -31,7 +31,7 @@ impl Setting {
     /// What is wrong with the value, with the likely reason where the value shows one.
     pub(super) fn explained(&self, wrong: String) -> String {
         if self.value.contains('\n') {
-            format!("{wrong} (an indented line goes on with the value above it)")
+            format!("{wrong} (an indented line continues the value above it)")
         } else if self.value.contains(" #") || self.value.contains(" ;") {
             format!("{wrong} (a comment needs a line of its own)")
         } else {
@@ -62,7 +62,7 @@ pub(super) fn parse(text: &str, file: &Location, diagnostics: &mut Diagnostics) 
             }
         } else if !is_hidden {
             let Some(section) = sections.last_mut() else {
-                diagnostics.fault(&file.line(line), "stands before any [section]; put it below one");
+                diagnostics.fault(&file.line(line), "comes before any [section]; move it below one");
                 continue;
             };
             match item.setting() {
@@ -138,7 +138,7 @@ impl Item<'_> {
             _ if self.is_indented => "an indented [section]; remove the indent",
             _ if content.contains('\\') => "a `\\` in a section's name; remove it",
             Some((Some(header), settings)) if settings.is_empty() => match header.as_str() {
-                "" => "a section without a name; give it one",
+                "" => "a section without a name; write one",
                 header if header.contains('[') => "a `[` in a section's name; remove it",
                 _ => return Ok(header),
             },
@@ -152,9 +152,9 @@ impl Item<'_> {
         self.check_characters()?;
         let (line, content) = self.lines[0];
         let wrong = match content.split_once(['=', ':']) {
-            _ if self.is_indented => "indented, with no value above to go on with; remove the indent",
+            _ if self.is_indented => "indented, but there is no value above to continue; remove the indent",
             None => "neither `key = value` nor a [section]; complete the line or remove it",
-            Some(("", _)) => "no key before the `=`; give one",
+            Some(("", _)) => "no key before the `=`; write one",
             Some((key, _)) if key.contains('\\') => "a `\\` in a key; remove it",
             Some((_, value)) => {
                 let goes_on = self.lines[1..].iter().copied();
@@ -175,7 +175,7 @@ impl Item<'_> {
             if let Some(c) = content.chars().find(|c| c.is_control() && *c != '\t') {
                 return Err((
                     *line,
-                    format!("holds the control character U+{:04X}; remove it", u32::from(c)),
+                    format!("contains the control character U+{:04X}; remove it", u32::from(c)),
                 ));
             }
         }
@@ -187,7 +187,7 @@ impl Item<'_> {
 fn check_value(content: &str) -> Result<(), String> {
     let Some(quote) = content.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
         return if content.ends_with('\\') {
-            Err("ends in `\\`; to go on with a value, indent the next line instead".to_owned())
+            Err("ends in `\\`; to continue a value, indent the next line instead".to_owned())
         } else {
             Ok(())
         };

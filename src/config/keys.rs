@@ -117,7 +117,7 @@ keys! {
     TIMEOUT: Duration = "timeout", OF_NODES, Here, value::wait, "`10s`", "`30s`";
     /// limit for a whole probe
     PROBE_TIMEOUT: Duration = "probe_timeout", OF_NODES, Here, value::wait, "`120s`", "`10m`";
-    /// a report younger than this is served again without a probe
+    /// serve the last report without a new probe while it is younger than this
     MIN_PROBE_INTERVAL: Duration = "min_probe_interval", OF_NODES, Here, value::interval, "`0`", "`5m`";
     /// `strict`: the host key must be known; `accept-new`: a key seen for the first time is accepted and stored
     HOST_KEY_CHECKING: HostKeyChecking = "host_key_checking", OF_NODES, Here, value::host_key_checking, "`strict`", "`accept-new`";
@@ -127,13 +127,13 @@ keys! {
     SSH_CONFIG: PathBuf = "ssh_config", OF_NODES, Here, value::path, "ssh's choice", "`~/.ssh/nodes`";
     /// log the node's standard error at level info instead of debug
     VERBOSE: bool = "verbose", OF_NODES, Here, value::yes_or_no, "`false`", "`true`";
-    /// greatest age of the newest tarball; `off` for no limit
+    /// maximum age of the newest tarball; `off` for no limit
     MAX_AGE: Option<Duration> = "max_age", OF_ALL, Here, value::age, "`26h`", "`7d`";
-    /// least number of tarballs; `off` for no limit
+    /// minimum number of tarballs; `off` for no limit
     MIN_TARBALLS: Option<u64> = "min_tarballs", OF_ALL, Here, value::least, "`1`", "`5`";
-    /// greatest number of tarballs; `off` for no limit
+    /// maximum number of tarballs; `off` for no limit
     MAX_TARBALLS: Option<u64> = "max_tarballs", OF_ALL, Here, value::most, "`30`", "`40`";
-    /// least size of the newest tarball, relative to the largest of the three before it; `off` for no limit
+    /// minimum size of the newest tarball, relative to the largest of the three before it; `off` for no limit
     MIN_SIZE_RATIO: Option<f64> = "min_size_ratio", OF_ALL, Here, value::ratio, "`0.8`", "`0.5`";
 }
 
@@ -176,7 +176,7 @@ pub fn keys_help() -> String {
         let (default, example) = (default.replace('`', ""), example.replace('`', ""));
         text += &format!("\n  {name} (in {sections})\n      {}\n", meaning.replace('`', ""));
         if !default.is_empty() {
-            text += &format!("      without it: {default}; example: {name} = {example}\n");
+            text += &format!("      default: {default}; example: {name} = {example}\n");
         }
     }
     text
@@ -191,7 +191,7 @@ pub(super) fn known(kind: Kind, name: &str) -> Option<&'static Known> {
 pub(super) fn no_value(name: &str) -> &'static str {
     match name {
         "select" => "names no repo; remove the key to take every repo found",
-        "srvnode" => "no value; give the hub's host name as it stands in the paths on its nodes",
+        "srvnode" => "no value; give the hub's host name as it appears in the paths on its nodes",
         _ => "no value; give one or remove the key",
     }
 }
@@ -206,7 +206,7 @@ pub(super) fn unknown(kind: Kind, name: &str) -> Option<String> {
         match key.kinds {
             [Kind::Hub] => "is a hub's key; move it to that hub's section".to_owned(),
             _ if kind == Kind::Hub => "is a node's key; move it to the node's section or to [ENV]".to_owned(),
-            _ => format!("cannot stand here, where only limits do: {}; move it", list(here())),
+            _ => format!("is not allowed here; only limits are: {}; move it", list(here())),
         }
     } else if matches!(name, "password" | "passwd") {
         "passwords are not supported; use a key (`key_filename`) or an ssh agent".to_owned()

@@ -64,7 +64,7 @@ pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<L
                     &location,
                     match error.kind() {
                         ErrorKind::NotFound => {
-                            "does not exist; make it, or name another with --config.file".to_owned()
+                            "does not exist; create it, or name another file with --config.file".to_owned()
                         }
                         _ => format!("cannot be read: {error}; check the path and its permissions"),
                     },
@@ -96,7 +96,7 @@ fn understand(
     let first = sources.first().map_or(Path::new("--config.file"), |(file, _)| file);
     let first = Location::file(first, 0);
     if sources.is_empty() {
-        diagnostics.broken(&first, "names no file; give it the path of a configuration file");
+        diagnostics.broken(&first, "names no file; give the path of a configuration file");
     }
     let mut written = Vec::new();
     for (position, (file, text)) in sources.iter().enumerate() {

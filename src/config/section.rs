@@ -35,7 +35,7 @@ impl Section {
     pub(super) fn absorb(&mut self, more: Written, kind: Option<Kind>, diagnostics: &mut Diagnostics) {
         let file = more.location.position;
         if let Some((_, header)) = self.headers.iter().find(|(other, _)| *other == file) {
-            let text = format!("follows a [{header}] in the same file; join the two");
+            let text = format!("repeats [{header}] of the same file; merge the two");
             diagnostics.fault(&more.location, text);
         }
         self.headers.push((file, more.header));

@@ -160,7 +160,7 @@ fn nothing(name: &str, hub_list: &HubList) -> String {
         return format!("{what}; a node is named by its host alone: write [{label}]");
     }
     if name == "DEFAULT" {
-        return format!("{what}; defaults for nodes stand in [ENV]");
+        return format!("{what}; put defaults for nodes in [ENV]");
     }
     let meant =
         suggest(name, ["HUB", "ENV"].into_iter().chain(hub_list.hub_names()).chain(hub_list.node_names()));

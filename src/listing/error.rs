@@ -16,7 +16,7 @@ pub enum ListingError {
     },
     /// The listing is of another version: an `authorized_keys` line made by another version of the exporter.
     #[error(
-        "the node's line in authorized_keys is of another release: its script is of version {found}, not {VERSION}"
+        "the node's line in authorized_keys comes from another release: its script has version {found}, not {VERSION}"
     )]
     OtherVersion {
         /// The version it gives, escaped.
@@ -35,7 +35,7 @@ pub enum ListingError {
     #[error("{0}")]
     Refused(FailCode),
     /// The reply ended in the middle of a listing.
-    #[error("the listing broke off after {}", Counted(*.records, "record"))]
+    #[error("the listing ended early, after {}", Counted(*.records, "record"))]
     Truncated {
         /// How many were read until then.
         records: u64,
@@ -151,10 +151,10 @@ impl fmt::Display for FailCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RootVarUnset => {
-                "the variable at the front of the directory is not set on the node, not even in a login shell"
+                "the variable at the start of the hub's directory is not set on the node, not even in a login shell"
             }
-            Self::RootMissing => "there is no such directory on the node",
-            Self::RootDenied => "the node's account may not read the hub's directory",
+            Self::RootMissing => "the hub's directory does not exist on the node",
+            Self::RootDenied => "the login user may not read the hub's directory",
             Self::RootNotAbsolute => "the hub's directory is not an absolute path on the node",
             Self::BadRoot => "the hub's directory is not a usable path",
             Self::NoLister => "the node has no usable find",

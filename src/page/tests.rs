@@ -153,7 +153,7 @@ fn hubs_come_worst_first_with_why_and_what_to_type() {
             "<code>ssh -o BatchMode=yes C ls -l /data/backup/cms02/svn/cut/2012/11/13/160000</code>",
             "hub B, node N2",
             "Connection refused &#60;&#38;&#62;",
-            "see whether the node is up",
+            "check that the node is up",
         ],
     );
 }
@@ -216,7 +216,7 @@ fn note_that_is_no_warning_is_not_marked_as_ok() {
 fn node_that_holds_nothing_is_an_alarm_that_says_so() {
     let target_states = [answered(&target(), report([]))];
     let page = hub_of(&target_states);
-    assert!(page.contains("alarm</span> no tarball is held, so there is no backup to rely on"), "{page}");
+    assert!(page.contains("alarm</span> there is no tarball on the node, so no backup to rely on"), "{page}");
     let [empty] = target_states;
     let front = front_of(&[empty, answered(&on("C2", "N2"), report([("svn/env", healthy())]))]);
     assert!(front.contains("Hub C2 is not well."), "{front}");
@@ -300,7 +300,11 @@ fn repos_with_the_same_trouble_stand_together() {
     let page = front_of(&[answered(&target(), report(repos))]);
     assert_in_order(
         &page,
-        &["svn/a, svn/b, svn/c and 2 more", "newest is 15657d 17h old, limit 26h\n", "See what came last"],
+        &[
+            "svn/a, svn/b, svn/c and 2 more",
+            "newest is 15657d 17h old, limit 26h\n",
+            "Find out on the hub why nothing has arrived since",
+        ],
     );
     assert_eq!(
         page.matches("<pre").count(),

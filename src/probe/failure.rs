@@ -21,16 +21,16 @@ pub enum Cause {
     #[error("{0}")]
     NoConnection(Words),
     /// `ssh` ended and said nothing.
-    #[error("ssh ended without a word")]
+    #[error("ssh ended without a message")]
     Silent,
     /// The other side ended the connection before the login, in the words of `ssh`, which quotes it.
-    #[error("{0} (said before any login)")]
+    #[error("{0} (received before the login, so not authenticated)")]
     Disconnected(Words),
     /// The connection was there, and is gone.
     #[error("the connection was lost while listing")]
     ConnectionLost,
     /// The node lets no further session run on a connection that is up.
-    #[error("the node refuses one more session (MaxSessions of its sshd?): {0}")]
+    #[error("the node refuses another session (MaxSessions of its sshd?): {0}")]
     SessionRefused(Words),
     /// The host key is not one to trust.
     #[error("{0}")]
@@ -39,7 +39,7 @@ pub enum Cause {
     #[error("{0}")]
     Denied(Denied),
     /// A node that refused a login is left alone, since the refusal.
-    #[error("{denied} (left alone for another {wait} s, so that no account is locked out)")]
+    #[error("{denied} (not retried for another {wait} s, so that no account is locked out)")]
     LeftAlone {
         /// The refusal.
         denied: Denied,
@@ -64,7 +64,7 @@ pub enum Cause {
         limit: Duration,
     },
     /// A part of the tree may not be read, beside which there is a report.
-    #[error("{} below {root} cannot be read, so the listing is not complete", Places(*.count))]
+    #[error("{} below {root} cannot be read, so the listing is incomplete", Places(*.count))]
     Unreadable {
         /// How many directories or files.
         count: u64,
@@ -124,7 +124,7 @@ pub struct Denied {
     pub login: String,
     /// Whether the other side offers Kerberos.
     pub kerberos: bool,
-    /// Whether it is the jump host that refuses.
+    /// Whether the jump host refuses the login.
     pub at_jump_host: bool,
     /// A key file of ours that is of no use as it is.
     pub key: Option<KeyFile>,
@@ -185,7 +185,7 @@ pub enum Internal {
     #[error("{0}")]
     ControlSocket(Words),
     /// The file of known host keys cannot be read, which `ssh` takes for one without a key.
-    #[error("cannot read {}: {problem}, so that no host key is known", .file.display())]
+    #[error("cannot read {}: {problem}, so no host key is known", .file.display())]
     KnownHosts {
         /// The file.
         file: PathBuf,
@@ -196,16 +196,16 @@ pub enum Internal {
     #[error("{} is a directory, so that no host key is known", .0.display())]
     KnownHostsDirectory(PathBuf),
     /// The system gives no randomness.
-    #[error("no randomness from the system: {0}")]
+    #[error("the system provides no random numbers: {0}")]
     NoRandomness(Words),
     /// The exporter is about to end.
     #[error("the exporter is stopping")]
     Stopping,
     /// Nobody read what the node printed: a fault of the program.
-    #[error("the listing was never read")]
+    #[error("the exporter did not read the listing")]
     NeverRead,
     /// A fault of the program.
-    #[error("the exporter panicked, its log says where")]
+    #[error("the exporter panicked; its log says where")]
     Panicked,
 }
 
@@ -306,7 +306,7 @@ impl fmt::Display for Ended {
             write!(f, "; exit status {status}")?;
         }
         match &self.last_words {
-            Some(words) => write!(f, "; its last words: {words}"),
+            Some(words) => write!(f, "; its last error line: {words}"),
             None => Ok(()),
         }
     }
@@ -342,7 +342,7 @@ mod tests {
         assert!(words(1).starts_with("1 directory or file below /data"), "{}", words(1));
         assert!(words(2).starts_with("2 directories or files below /data"), "{}", words(2));
         let cut = |records| Cause::listing(ListingError::Truncated { records }).to_string();
-        assert_eq!(cut(1), "the listing broke off after 1 record");
-        assert_eq!(cut(2), "the listing broke off after 2 records");
+        assert_eq!(cut(1), "the listing ended early, after 1 record");
+        assert_eq!(cut(2), "the listing ended early, after 2 records");
     }
 }

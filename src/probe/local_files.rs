@@ -123,16 +123,16 @@ fn lines(inventory: &Inventory, asks: &dyn Fn(&str)) -> Vec<String> {
     }
     let line = |((key, file), (fault, nodes)): ((&str, &Path), (FileFault, BTreeSet<&str>))| {
         let what = match fault {
-            FileFault::Missing => "is not there: correct the path".to_owned(),
+            FileFault::Missing => "does not exist: correct the path".to_owned(),
             FileFault::Unreadable(problem) => {
-                format!("cannot be read by this user: {problem}; correct the path, or let it be read")
+                format!("cannot be read by this user: {problem}; correct the path or the file's permissions")
             }
-            FileFault::NotAFile => "is a directory: name the file in it".to_owned(),
+            FileFault::NotAFile => "is a directory: give the path of the file in it".to_owned(),
             FileFault::Open(mode) => format!(
                 "is ignored by ssh because others can read it (mode {mode:04o}): chmod 600 {}",
                 file.display()
             ),
-            FileFault::NoKey => "holds no private key: name the private key".to_owned(),
+            FileFault::NoKey => "does not contain a private key: give the path of the private key".to_owned(),
             // An agent may hold the private key, or know the passphrase.
             FileFault::PublicKey | FileFault::Encrypted => return None,
         };

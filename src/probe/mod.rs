@@ -352,7 +352,7 @@ impl TargetEntry {
                 hub,
                 node,
                 rejects = report.rejects.count,
-                "names below {} do not fit the layout and are not counted, the first: {}",
+                "names below {} do not fit the layout and are not counted; the first: {}",
                 report.root,
                 report.rejects.first.join("; ")
             );
@@ -367,7 +367,7 @@ impl TargetEntry {
             tracing::warn!(
                 hub,
                 node,
-                "the stamps in the paths run {} h {} the files' own times: set `timezone` in [hub {hub}] to the zone of the hub's clock",
+                "the stamps in the paths are {} h {} the files' own times: set `timezone` in [hub {hub}] to the zone of the hub's clock",
                 hours.unsigned_abs(),
                 if hours < 0 { "behind" } else { "ahead of" }
             );

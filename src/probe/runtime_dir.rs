@@ -31,14 +31,14 @@ const GRACE: Duration = Duration::from_secs(60);
 pub enum RuntimeDirError {
     /// No base directory can be used.
     #[error(
-        "no directory for control sockets: of {tried} none is a writable directory with a path of at most {LONGEST_BASE} bytes; set XDG_RUNTIME_DIR to one"
+        "no directory for control sockets: none of {tried} is a writable directory with a path of at most {LONGEST_BASE} bytes; set XDG_RUNTIME_DIR to one"
     )]
     NoBase {
         /// The candidates.
         tried: String,
     },
     /// The directory could not be made.
-    #[error("cannot make a directory for control sockets in {}", base.display())]
+    #[error("cannot create a directory for control sockets in {}", base.display())]
     Create {
         /// Where.
         base: PathBuf,
@@ -96,7 +96,7 @@ impl RuntimeDir {
             tracing::warn!(
                 removed = %held.dir.path().display(),
                 new = %new.dir.path().display(),
-                "the directory for control sockets was removed, and is made again"
+                "the directory for control sockets was removed; creating it again"
             );
             // What bears its name now is not ours to remove.
             let is_ours = held.is_there();
@@ -163,8 +163,12 @@ fn remove_leftovers(base: &Path) {
         let path = entry.path();
         if entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) && is_abandoned(&path) {
             match fs::remove_dir_all(&path) {
-                Ok(()) => tracing::info!(path = %path.display(), "removed what a killed predecessor left"),
-                Err(error) => tracing::debug!(path = %path.display(), %error, "cannot remove a leftover"),
+                Ok(()) => {
+                    tracing::info!(path = %path.display(), "removed the directory of a killed exporter")
+                }
+                Err(error) => {
+                    tracing::debug!(path = %path.display(), %error, "cannot remove the directory of a killed exporter")
+                }
             }
         }
     }

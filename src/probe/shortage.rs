@@ -56,7 +56,7 @@ impl Shortage {
             Self::Descriptors => "raise LimitNOFILE= in its unit, or ulimit -n",
             Self::DescriptorsOfAll => "raise fs.file-max",
             Self::Tasks => "raise TasksMax= in its unit, or ulimit -u",
-            Self::Memory => "see what takes it, and MemoryMax= in the exporter's unit",
+            Self::Memory => "find out what uses it, and check MemoryMax= in the exporter's unit",
         }
     }
 }
@@ -66,7 +66,7 @@ impl fmt::Display for Shortage {
         f.write_str(match self {
             Self::Descriptors => "the exporter is out of file descriptors",
             Self::DescriptorsOfAll => "this machine is out of file descriptors",
-            Self::Tasks => "the exporter may start no more processes",
+            Self::Tasks => "the exporter has reached its limit of processes",
             Self::Memory => "this machine is out of memory",
         })
     }

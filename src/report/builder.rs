@@ -102,7 +102,7 @@ impl Builder {
                 }
             }
             Record::NewlineInName => {
-                self.reject(|| "a name with a newline in it, and all beneath it".to_owned())
+                self.reject(|| "a name that contains a newline, and everything below it".to_owned())
             }
         }
     }

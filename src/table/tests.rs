@@ -107,7 +107,7 @@ fn a_narrow_terminal_has_the_reasons_below_the_tables() {
 fn a_wide_terminal_wraps_only_the_reasons() {
     let wide = text(&overview(), Terminal { width: Some(120), ..Terminal::default() });
     assert!(wide.lines().all(|line| line.chars().count() <= 120), "{wide}");
-    assert!(wide.contains("31 held, no more than 30 wanted (has\n"), "{wide}");
+    assert!(wide.contains("31 held, at most 30 expected (has\n"), "{wide}");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_node_that_holds_nothing_is_an_alarm_in_every_form() {
     let overview = Overview::new(vec![HubView::new(&hub("C2", None), vec![empty])]);
     assert_eq!(overview.hubs[0].state, State::Alarm);
     let shown = text(&overview, Terminal::default());
-    assert!(shown.contains("  alarm: no tarball is held, so there is no backup to rely on"), "{shown}");
+    assert!(shown.contains("  alarm: there is no tarball on the node, so no backup to rely on"), "{shown}");
     let json = serde_json::to_value(&overview).unwrap();
     let note = &json["hubs"][0]["nodes"][0]["report"]["notes"][0];
     assert_eq!((&note["word"], &note["status"]), (&"no_tarballs".into(), &"alarm".into()));

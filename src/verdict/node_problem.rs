@@ -90,12 +90,12 @@ impl fmt::Display for NodeProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NoTarballs => f.write_str(
-                "no tarball is held, so there is no backup to rely on: see whether the disk is mounted and the directory is the right one",
+                "there is no tarball on the node, so no backup to rely on: check that the disk is mounted and that the directory is the right one",
             ),
             Self::Inflated { surplus } => {
                 write!(
                     f,
-                    "more repos, or longer names, than are told apart: {} of those that sort last {} not looked at; name the repos that count in `select`",
+                    "too many repos, or too long names: {} of the repos that sort last {} ignored; name the repos that matter in `select`",
                     Counted(surplus, "tarball"),
                     if surplus == 1 { "is" } else { "are" }
                 )
@@ -103,21 +103,21 @@ impl fmt::Display for NodeProblem {
             Self::StaleLock { age } => {
                 write!(
                     f,
-                    "LOCKED has stood for {}: a transfer hangs, or was cut and left it behind",
+                    "LOCKED has stood for {}: a transfer hangs, or was interrupted and left it behind",
                     Age(age)
                 )
             }
             Self::FutureLock { by } => {
                 write!(
                     f,
-                    "LOCKED is dated {} in the future and excuses nothing: remove it on the node unless a transfer goes on",
+                    "LOCKED is dated {} in the future and is ignored: remove it on the node unless a transfer is running",
                     Age(by)
                 )
             }
             Self::Incomplete { unreadable } => {
                 write!(
                     f,
-                    "{} could not be read: see to the permissions on the node",
+                    "{} could not be read: correct the permissions on the node",
                     Places(unreadable)
                 )
             }
@@ -146,27 +146,27 @@ mod tests {
         for (problem, words) in [
             (
                 NodeProblem::NoTarballs,
-                "no tarball is held, so there is no backup to rely on: see whether the disk is mounted and the directory is the right one",
+                "there is no tarball on the node, so no backup to rely on: check that the disk is mounted and that the directory is the right one",
             ),
             (
                 NodeProblem::Inflated { surplus: 2 },
-                "more repos, or longer names, than are told apart: 2 tarballs of those that sort last are not looked at; name the repos that count in `select`",
+                "too many repos, or too long names: 2 tarballs of the repos that sort last are ignored; name the repos that matter in `select`",
             ),
             (
                 NodeProblem::StaleLock { age: seconds(3 * 86400) },
-                "LOCKED has stood for 3d: a transfer hangs, or was cut and left it behind",
+                "LOCKED has stood for 3d: a transfer hangs, or was interrupted and left it behind",
             ),
             (
                 NodeProblem::FutureLock { by: seconds(3 * 86400) },
-                "LOCKED is dated 3d in the future and excuses nothing: remove it on the node unless a transfer goes on",
+                "LOCKED is dated 3d in the future and is ignored: remove it on the node unless a transfer is running",
             ),
             (
                 NodeProblem::Incomplete { unreadable: 2 },
-                "2 directories or files could not be read: see to the permissions on the node",
+                "2 directories or files could not be read: correct the permissions on the node",
             ),
             (
                 NodeProblem::Incomplete { unreadable: 1 },
-                "1 directory or file could not be read: see to the permissions on the node",
+                "1 directory or file could not be read: correct the permissions on the node",
             ),
             (
                 NodeProblem::ZoneShift { hours: 8 },

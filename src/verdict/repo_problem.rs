@@ -40,7 +40,7 @@ pub enum RepoProblem {
         /// The size in the sidecar, in bytes.
         says: u64,
     },
-    /// The newest has a sidecar that cannot be understood: `tarball_verified == 0`, unless excused.
+    /// The newest has a sidecar that cannot be parsed: `tarball_verified == 0`, unless excused.
     Garbled,
     /// The newest is much smaller than the largest of the three before it:
     /// `tarball_size_bytes > 0 and tarball_size_bytes / tarball_previous_size_bytes < min_size_ratio`; unless excused, an
@@ -116,9 +116,9 @@ impl RepoProblem {
 impl fmt::Display for RepoProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Missing => f.write_str("missing: expected, none held"),
+            Self::Missing => f.write_str("missing: expected, but there is no tarball"),
             Self::NotSeen { unreadable } => {
-                write!(f, "expected and not seen, but {} could not be read", Places(unreadable))
+                write!(f, "expected but not found; {} could not be read", Places(unreadable))
             }
             Self::TooOld { age, limit } => {
                 let (age, limit) = (Age(age).to_string(), Limit(limit).to_string());
@@ -127,7 +127,7 @@ impl fmt::Display for RepoProblem {
                 write!(f, "newest is {over}{age} old, limit {limit}")
             }
             Self::Empty => f.write_str("newest is empty"),
-            Self::NoSidecar => f.write_str("newest has no sidecar and no transfer is going on"),
+            Self::NoSidecar => f.write_str("newest has no sidecar and no transfer is in progress"),
             Self::Contradicted { size, says } => {
                 let (found, said) = (Bytes(size).to_string(), Bytes(says).to_string());
                 if found != said {
@@ -136,7 +136,7 @@ impl fmt::Display for RepoProblem {
                 let way = if size < says { "less" } else { "more" };
                 write!(f, "newest is {found}, {} {way} than its sidecar says", Bytes(size.abs_diff(says)))
             }
-            Self::Garbled => f.write_str("newest has a sidecar that cannot be understood"),
+            Self::Garbled => f.write_str("newest has a sidecar that cannot be parsed"),
             Self::Shrunk { size, previous, limit, verified } => {
                 // Cut, not rounded, so that it never seems to reach the limit.
                 let ratio = (size as f64 / previous as f64 * 100.0).floor() / 100.0;
@@ -144,9 +144,9 @@ impl fmt::Display for RepoProblem {
                 write!(f, "newest is {size}, {ratio} of the largest recent one ({previous}), limit {limit}")?;
                 if verified { f.write_str(" (its sidecar agrees)") } else { Ok(()) }
             }
-            Self::TooFew { held, wanted } => write!(f, "{held} held, at least {wanted} wanted"),
+            Self::TooFew { held, wanted } => write!(f, "{held} held, at least {wanted} expected"),
             Self::TooMany { held, wanted } => {
-                write!(f, "{held} held, no more than {wanted} wanted (has purging stopped?)")
+                write!(f, "{held} held, at most {wanted} expected (has purging stopped?)")
             }
             Self::Future { by } => write!(f, "newest is stamped {} in the future", Age(by)),
         }
@@ -161,10 +161,10 @@ mod tests {
     fn every_concern_reads_as_a_sentence_in_human_units() {
         let hours = SignedDuration::from_hours;
         for (problem, words) in [
-            (RepoProblem::Missing, "missing: expected, none held"),
+            (RepoProblem::Missing, "missing: expected, but there is no tarball"),
             (
                 RepoProblem::NotSeen { unreadable: 3 },
-                "expected and not seen, but 3 directories or files could not be read",
+                "expected but not found; 3 directories or files could not be read",
             ),
             (
                 RepoProblem::TooOld { age: hours(76), limit: Duration::from_secs(26 * 3600) },
@@ -178,7 +178,7 @@ mod tests {
                 "newest is just over 7d old, limit 7d",
             ),
             (RepoProblem::Empty, "newest is empty"),
-            (RepoProblem::NoSidecar, "newest has no sidecar and no transfer is going on"),
+            (RepoProblem::NoSidecar, "newest has no sidecar and no transfer is in progress"),
             (
                 RepoProblem::Contradicted { size: 1_147_682_816, says: 1_529_629_254 },
                 "newest is 1.07 GiB, its sidecar says 1.42 GiB",
@@ -191,7 +191,7 @@ mod tests {
                 RepoProblem::Contradicted { size: 1_529_629_254, says: 1_529_629_250 },
                 "newest is 1.42 GiB, 4 B more than its sidecar says",
             ),
-            (RepoProblem::Garbled, "newest has a sidecar that cannot be understood"),
+            (RepoProblem::Garbled, "newest has a sidecar that cannot be parsed"),
             (
                 RepoProblem::Shrunk {
                     size: 1_147_682_816,
@@ -205,10 +205,10 @@ mod tests {
                 RepoProblem::Shrunk { size: 7_999, previous: 10_000, limit: 0.8, verified: true },
                 "newest is 7.81 KiB, 0.79 of the largest recent one (9.77 KiB), limit 0.8 (its sidecar agrees)",
             ),
-            (RepoProblem::TooFew { held: 2, wanted: 5 }, "2 held, at least 5 wanted"),
+            (RepoProblem::TooFew { held: 2, wanted: 5 }, "2 held, at least 5 expected"),
             (
                 RepoProblem::TooMany { held: 41, wanted: 30 },
-                "41 held, no more than 30 wanted (has purging stopped?)",
+                "41 held, at most 30 expected (has purging stopped?)",
             ),
             (RepoProblem::Future { by: hours(3) }, "newest is stamped 3h in the future"),
         ] {

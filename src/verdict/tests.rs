@@ -88,7 +88,7 @@ fn a_newest_tarball_of_three_months_ago_is_an_alarm() {
 fn tarballs_that_pile_up_are_a_warning() {
     let verdict = judged(&target(), &report([(ENV, RepoSummary { count: 41, ..healthy() })]));
     assert_eq!(verdict.status, Status::Warn);
-    assert_eq!(verdict.words(), ["41 held, no more than 30 wanted (has purging stopped?)"]);
+    assert_eq!(verdict.words(), ["41 held, at most 30 expected (has purging stopped?)"]);
 }
 
 /// Known trouble 8.
@@ -97,7 +97,7 @@ fn a_repo_that_is_expected_but_absent_is_an_alarm() {
     let verdict = judge(&expecting(&[ENV, "tracs/env"]), &report([(ENV, healthy())]), at(TAKEN));
     assert_eq!(verdict.status, Status::Alarm);
     let absent = &verdict.repos[&Repo::from_label("tracs/env")];
-    assert_eq!(absent.words(), ["missing: expected, none held"]);
+    assert_eq!(absent.words(), ["missing: expected, but there is no tarball"]);
     assert_eq!(verdict.tally(), Tally { ok: 1, warn: 0, alarm: 1, status: Status::Alarm });
 }
 
@@ -107,7 +107,7 @@ fn absence_is_not_believed_while_something_could_not_be_read() {
     let verdict = judge(&expecting(&[ENV]), &partial, at(TAKEN));
     assert_eq!(verdict.status, Status::Warn);
     let absent = &verdict.repos[&Repo::from_label(ENV)];
-    assert_eq!(absent.words(), ["expected and not seen, but 2 directories or files could not be read"]);
+    assert_eq!(absent.words(), ["expected but not found; 2 directories or files could not be read"]);
     assert_eq!(verdict.problems, [NodeProblem::Incomplete { unreadable: 2 }]);
 }
 
@@ -124,7 +124,7 @@ fn exactly_at_a_limit_is_within_it() {
     assert_eq!(problems(held(31)), ["too_many"]);
     let several = Target { limits: Limits { min_tarballs: Some(5), ..Limits::default() }, ..target() };
     assert!(judged(&several, &report([(ENV, held(5))])).problems.is_empty());
-    assert_eq!(judged(&several, &report([(ENV, held(4))])).words(), ["4 held, at least 5 wanted"]);
+    assert_eq!(judged(&several, &report([(ENV, held(4))])).words(), ["4 held, at least 5 expected"]);
 
     let sized = |size| {
         let mut found = with_newest(|newest| newest.size = size);

@@ -23,7 +23,7 @@ fn row_of(problem: &RepoProblem) -> &'static str {
         RepoProblem::Empty => "the newest tarball is empty *",
         RepoProblem::NoSidecar => "the newest tarball has no sidecar, but others of the repo have one *",
         RepoProblem::Contradicted { .. } => "the newest tarball has another size than its sidecar gives *",
-        RepoProblem::Garbled => "the newest tarball has a sidecar that cannot be understood *",
+        RepoProblem::Garbled => "the newest tarball has a sidecar that cannot be parsed *",
         RepoProblem::Shrunk { .. } => {
             "the newest tarball is smaller than `min_size_ratio` times the largest of the three before it *"
         }

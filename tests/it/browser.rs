@@ -140,7 +140,7 @@ fn demo_shows_which_hub_is_in_trouble_and_why_and_what_to_type() {
     for words in [
         "Hub C2 is not well; the other 3 are.",
         "repos/env: newest is ",
-        "tracs/heprez: missing: expected, none held",
+        "tracs/heprez: missing: expected, but there is no tarball",
         // Twelve days and a part of one, or thirteen: by the time of day.
         "repos/aberdeen, repos/env, repos/heprez and 5 more: newest is 1",
         "ssh_config C ls -l /",

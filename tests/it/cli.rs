@@ -21,7 +21,7 @@ fn round_by_hand_shows_the_state_in_words_and_in_the_exit_status() {
     let output = run_cli(&config, &["probe"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("missing: expected, none held"), "{text}");
+    assert!(text.contains("missing: expected, but there is no tarball"), "{text}");
 
     // One that was not written is no outcome, and above all not status 1.
     let full = std::fs::File::create("/dev/full").unwrap();
@@ -72,7 +72,7 @@ fn node_that_cannot_be_looked_at_is_status_3_with_what_to_do() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(
-        text.contains("Connection refused") && text.contains("to do: see whether the node is up"),
+        text.contains("Connection refused") && text.contains("to do: check that the node is up"),
         "{text}"
     );
 }
@@ -84,8 +84,8 @@ fn name_that_is_not_configured_is_a_wrong_command_line_and_what_was_meant_is_nam
     for (args, status, expected) in [
         (&["probe", "B"][..], 64, "no hub \"B\" is configured; there are WW, ZZ"),
         (&["probe", "zz"], 64, "no hub \"zz\" is configured; did you mean `ZZ`? (there are WW, ZZ)"),
-        (&["probe", "SDU"], 64, "\"SDU\" is a node; put its hub before it: `probe ZZ SDU`"),
-        (&["probe", "C"], 64, "\"C\" is a node; put its hub before it: `probe WW C` or `probe ZZ C`"),
+        (&["probe", "SDU"], 64, "\"SDU\" is a node; give its hub first: `probe ZZ SDU`"),
+        (&["probe", "C"], 64, "\"C\" is a node; give its hub first: `probe WW C` or `probe ZZ C`"),
         (
             &["probe", "ZZ", "sdu"],
             64,
@@ -98,7 +98,7 @@ fn name_that_is_not_configured_is_a_wrong_command_line_and_what_was_meant_is_nam
             1,
             "no node \"sdu\" is configured; did you mean `SDU`? (there are C, SDU)",
         ),
-        (&["authorized-key", "ZZ"], 1, "\"ZZ\" is a hub; name one of its nodes: C, SDU"),
+        (&["authorized-key", "ZZ"], 1, "\"ZZ\" is a hub; give one of its nodes: C, SDU"),
     ] {
         let output = run_cli(&config, args);
         assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {expected}\n"), "{args:?}");
@@ -165,7 +165,7 @@ fn missing_configuration_is_told_with_one_to_begin_with() {
         let told = String::from_utf8(told).unwrap();
         assert_eq!(output.status.code(), Some(status), "{args:?}: {told}");
         assert!(
-            told.contains("config.ini: does not exist; make it, or name another with --config.file"),
+            told.contains("config.ini: does not exist; create it, or name another file with --config.file"),
             "{told}"
         );
         let example: String =
@@ -223,8 +223,8 @@ fn check_warns_of_files_that_ssh_will_not_find() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     for words in [
-        "warning: key_filename /nonexistent/key (nodes N1, N2) is not there: correct the path\n",
-        &format!("warning: known_hosts {dir} (node N2) is a directory: name the file in it\n"),
+        "warning: key_filename /nonexistent/key (nodes N1, N2) does not exist: correct the path\n",
+        &format!("warning: known_hosts {dir} (node N2) is a directory: give the path of the file in it\n"),
         "ok: 1 hub, 2 targets, 2 warnings\n",
     ] {
         assert!(text.contains(words), "{words}: {text}");
@@ -241,7 +241,7 @@ fn live_check_by_root_says_whose_keys_it_uses() {
     let is_root = rustix::process::geteuid().is_root();
     let live = said(&["check", "--live"]);
     assert_eq!(
-        live.contains("warning: running as root: this uses root's keys, known_hosts"),
+        live.contains("warning: running as root: this check uses root's keys, known_hosts"),
         is_root,
         "{live}"
     );

@@ -21,7 +21,7 @@ fn refused_node_says_to_see_whether_it_is_up() {
     let metrics = assert_bad(
         &exporter,
         "connect",
-        &["Connection refused", "see whether the node is up and its sshd listens: ssh ", "BAD true"],
+        &["Connection refused", "check that the node is up and its sshd is listening: ssh ", "BAD true"],
     );
     // Nothing is known of it but its limits.
     assert_eq!(sample(&metrics, "scm_backup_tarballs{hub=\"A\",node=\"BAD\",repo=\"svn/env\"}"), None);
@@ -127,7 +127,7 @@ fn words_of_a_server_that_proved_nothing_choose_no_reason() {
         &exporter,
         "B0",
         "connect",
-        &["Received disconnect from 127.0.0.1", DENIED, "before any login"],
+        &["Received disconnect from 127.0.0.1", DENIED, "before the login"],
     );
     assert_logged(&exporter, "JB7", "connect", &["Unable to negotiate with 127.0.0.1"]);
     // Nor is anybody left alone for them.
@@ -157,7 +157,7 @@ fn unknown_host_key_says_how_to_make_it_known() {
     assert_bad(
         &exporter,
         "host_key",
-        &["host key is known for", "add it to known_hosts by logging in once", "StrictHostKeyChecking=ask"],
+        &["host key is known for", "log in once to add it to known_hosts", "StrictHostKeyChecking=ask"],
     );
     assert_eq!(bad.logins(), 0);
 }
@@ -234,7 +234,7 @@ fn jump_host_that_denies_the_key_is_named() {
         &[
             &format!("{user}@127.0.0.1: Permission denied (publickey"),
             &format!(
-                "it is the jump host that refuses: add our public key itself to authorized_keys of {user}@"
+                "the jump host refuses the login: add the exporter's plain public key to authorized_keys of {user}@"
             ),
         ],
     );
@@ -290,7 +290,7 @@ fn failure_of_one_hub_on_a_node_is_not_the_others() {
     let metrics = exporter.text("/metrics").unwrap();
     assert_healthy(&metrics, "A", "GOOD");
     assert_failed(&metrics, "B", "GOOD", "root_missing");
-    assert_logged(&exporter, "GOOD", "root_missing", &["see whether $SCM_FOLD/backup/nowhere is there"]);
+    assert_logged(&exporter, "GOOD", "root_missing", &["check that $SCM_FOLD/backup/nowhere exists"]);
     assert_eq!(nodes.good.logins(), 1);
 }
 
@@ -406,7 +406,7 @@ fn missing_ssh_program_says_what_to_install() {
     let metrics = exporter.text("/metrics").unwrap();
     assert_failed(&metrics, "A", "BAD", "internal");
     assert_failed(&metrics, "A", "GOOD", "internal");
-    let words = "there is no ssh on this machine: apt-get install openssh-client";
+    let words = "ssh is not installed: apt-get install openssh-client";
     assert_logged(&exporter, "GOOD", "internal", &[words]);
     assert_eq!(exporter.get("/-/healthy").unwrap().status, 200);
 }

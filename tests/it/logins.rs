@@ -155,9 +155,9 @@ fn key_file_that_is_of_no_use_is_told_instead_of_a_line_for_the_node() {
                 key.display()
             ),
         ),
-        (&directory, format!("our key {} is no file", directory.display())),
-        (&none, format!("our key {} is not there: correct `key_filename`", none.display())),
-        (&garbage, "holds no private key".to_owned()),
+        (&directory, format!("the key {} is not a file", directory.display())),
+        (&none, format!("the key {} does not exist: correct `key_filename`", none.display())),
+        (&garbage, "does not contain a private key".to_owned()),
     ] {
         let config = nodes.world.dir.path().join("config.ini");
         let text = fs::read_to_string(nodes.write("")).unwrap();
@@ -213,8 +213,8 @@ fn known_hosts_that_cannot_be_read_are_a_fault_of_ours() {
         let exporter = nodes.world.serve(&config);
         assert_bad(&exporter, "internal", &[&what, to_do]);
         let failure = failure_of_bad(&exporter);
-        assert!(!failure.contains("logging in once"), "{failure}");
-        assert_eq!(failure.contains("let the user"), *known_hosts == below_a_file, "{failure}");
+        assert!(!failure.contains("log in once"), "{failure}");
+        assert_eq!(failure.contains("readable for the user"), *known_hosts == below_a_file, "{failure}");
     }
     assert_eq!(node.logins(), 0);
 }
@@ -225,7 +225,7 @@ fn known_hosts_that_are_not_there_are_named_before_a_key_is_added() {
     let options = Options::new(&nodes.world.client, nodes.login());
     let _node = node(&mut nodes, options, &[]);
     let exporter = nodes.serve("known_hosts = /nonexistent/known_hosts");
-    let words = "/nonexistent/known_hosts is not there: correct `known_hosts` in [node BAD]";
+    let words = "/nonexistent/known_hosts does not exist: correct `known_hosts` in [node BAD]";
     assert_bad(&exporter, "host_key", &[words, "StrictHostKeyChecking=ask"]);
 }
 
@@ -295,7 +295,7 @@ fn line_of_another_release_is_to_be_made_anew_and_nothing_else() {
     let _node =
         held_to_the_listing(&mut nodes, |line| line.replace("scm-backup-listing 1", "scm-backup-listing 0"));
     let exporter = nodes.serve("");
-    assert_bad(&exporter, "protocol", &["of another release", "scm-backup-exporter authorized-key BAD"]);
+    assert_bad(&exporter, "protocol", &["from another release", "scm-backup-exporter authorized-key BAD"]);
     let line = failure_of_bad(&exporter);
     assert_eq!(line.matches("authorized-key").count(), 1, "{line}");
     assert!(!line.contains("profile"), "{line}");

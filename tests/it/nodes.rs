@@ -234,7 +234,10 @@ fn on_a_terminal_the_line_comes_with_the_command_that_sends_it_whole() {
     let shown =
         Command::new("script").args(["-qec", &typed, "/dev/null"]).stdin(Stdio::null()).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap().replace('\r', "");
-    assert!(shown.contains("Do not paste it: it has ") && shown.contains("Remove an older line"), "{shown}");
+    assert!(
+        shown.contains("Do not paste this line: it has ") && shown.contains("First remove any older line"),
+        "{shown}"
+    );
 
     // What it says to type does it.
     let command = shown.lines().find(|line| line.contains(" | ssh ")).unwrap();

@@ -77,13 +77,13 @@ impl Turncoat {
 fn output_cut_in_the_middle_is_no_short_listing() {
     let cut = "sh -c \"$SSH_ORIGINAL_COMMAND\" | head -n 9";
     Turncoat::new(cut)
-        .fails("protocol", &["the listing broke off after 5 records", "see what the node prints"]);
+        .fails("protocol", &["the listing ended early, after 5 records", "see what the node prints"]);
 }
 
 #[test]
 fn output_without_its_last_line_is_no_listing() {
     let cut = "sh -c \"$SSH_ORIGINAL_COMMAND\" | sed '$d'";
-    Turncoat::new(cut).fails("protocol", &["the listing broke off after"]);
+    Turncoat::new(cut).fails("protocol", &["the listing ended early, after"]);
 }
 
 #[test]
@@ -113,20 +113,24 @@ fn garbage_within_a_listing_is_shown_and_refused() {
 
 #[test]
 fn silence_instead_of_a_listing_is_refused() {
-    Turncoat::new("exit 0").fails("protocol", &["the node printed no listing", "a profile must not exit"]);
+    Turncoat::new("exit 0")
+        .fails("protocol", &["the node printed no listing", "profile scripts must not exit"]);
 }
 
 #[test]
-fn last_words_on_standard_error_are_shown() {
+fn last_line_of_standard_error_is_shown() {
     let wordy = "head -c 200000 /dev/zero | tr '\\0' '\\n' >&2; echo 'the disk is on fire' >&2; exit 1";
     Turncoat::new(wordy)
-        .fails("protocol", &["the node printed no listing", "its last words: the disk is on fire"]);
+        .fails("protocol", &["the node printed no listing", "its last error line: the disk is on fire"]);
 }
 
 #[test]
 fn endless_noise_is_cut_off() {
     let coat = Turncoat::new("while :; do echo 'welcome, welcome, welcome, welcome, welcome'; done");
-    coat.fails("protocol", &["more than 1.00 MiB before the listing", "silence its profile scripts"]);
+    coat.fails(
+        "protocol",
+        &["more than 1.00 MiB before the listing", "make the account's profile scripts print nothing"],
+    );
     coat.node.wait_until_idle().unwrap();
 }
 

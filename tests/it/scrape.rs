@@ -143,10 +143,10 @@ fn node_that_invents_repos_with_long_names_inflates_neither_metrics_nor_pages() 
     assert!(mebibytes(&metrics) < 24, "{} MiB", mebibytes(&metrics));
     for path in ["/", "/hub/B"] {
         let page = exporter.text(path).unwrap();
-        assert!(page.contains("more repos, or longer names, than are told apart: "), "{path}");
+        assert!(page.contains("too many repos, or too long names: "), "{path}");
         assert!(mebibytes(&page) < 8, "{path}: {} MiB", mebibytes(&page));
     }
-    assert!(exporter.log().contains("more repos, or longer names"), "{}", exporter.log());
+    assert!(exporter.log().contains("too many repos, or too long names"), "{}", exporter.log());
 }
 
 #[test]

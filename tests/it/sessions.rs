@@ -96,7 +96,7 @@ fn nothing_is_left_after_sigterm_sigint_or_sigkill() {
             let successor =
                 Exporter::start_in(directory, program(), &[&config], &[] as &[&str], &[]).unwrap();
             assert!(
-                successor.log().contains("removed what a killed predecessor left"),
+                successor.log().contains("removed the directory of a killed exporter"),
                 "{}",
                 successor.log()
             );

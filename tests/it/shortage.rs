@@ -91,7 +91,7 @@ fn exporter_at_its_limit_of_tasks_answers_scrapes_and_pages() {
         let metrics = exporter.text("/metrics").unwrap();
         assert_eq!(reason(&metrics, "A", "N1").as_deref(), Some("internal"), "{metrics}");
     }
-    assert_logged(&exporter, "N1", "internal", &["no more processes", "TasksMax="]);
+    assert_logged(&exporter, "N1", "internal", &["has reached its limit of processes", "TasksMax="]);
     for path in ["/", "/hub/A", "/plot/A/N1/svn/env.svg", "/-/healthy"] {
         assert_eq!(exporter.get(path).unwrap().status, 200, "{path}");
     }

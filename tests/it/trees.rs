@@ -30,8 +30,8 @@ fn missing_root_says_where_it_was_looked_for() {
         &exporter,
         "root_missing",
         &[
-            "no such directory on the node",
-            "see whether $SCM_FOLD/backup/srv1 is there",
+            "the hub's directory does not exist on the node",
+            "check that $SCM_FOLD/backup/srv1 exists",
             "`scm_fold` of node BAD",
         ],
     );
@@ -55,7 +55,7 @@ fn unreadable_root_says_what_to_allow() {
             "permission",
             &[
                 "may not read the hub's directory",
-                "let the login user read everything below $SCM_FOLD/backup/srv1",
+                "give the login user read access to everything below $SCM_FOLD/backup/srv1",
             ],
         );
         assert_kept(&before, &after, "BAD");
@@ -77,8 +77,8 @@ fn unreadable_directory_leaves_a_report_that_claims_nothing_of_what_was_not_seen
         "permission",
         &[
             "1 directory or file below",
-            "cannot be read, so the listing is not complete",
-            "let the login user read",
+            "cannot be read, so the listing is incomplete",
+            "give the login user read access",
         ],
     );
     assert_eq!(value(&metrics, &of("tarballs", "svn/env")), 7.0);
@@ -89,7 +89,7 @@ fn unreadable_directory_leaves_a_report_that_claims_nothing_of_what_was_not_seen
     // What is expected and cannot be seen is a warning, and no alarm.
     assert_eq!(value(&metrics, &of("repo_status", "tracs/env")), 1.0);
     let tables = String::from_utf8(run_cli(&config, &["probe", "A", "BAD"]).stdout).unwrap();
-    assert!(tables.contains("expected and not seen, but 1 directory or file could not be read"), "{tables}");
+    assert!(tables.contains("expected but not found; 1 directory or file could not be read"), "{tables}");
 }
 
 /// `BAD` with a tree that was spoilt, as a scrape shows it, what the tables say, and the log.
@@ -175,7 +175,7 @@ fn sidecar_that_is_garbage_or_gigantic_verifies_nothing() {
     }
     tree.sidecar_text(&tree.newest("svn/env").unwrap(), "{}").unwrap();
     let tables = String::from_utf8(run_cli(&config, &["probe", "A", "BAD"]).stdout).unwrap();
-    assert!(tables.contains("newest has a sidecar that cannot be understood"), "{tables}");
+    assert!(tables.contains("newest has a sidecar that cannot be parsed"), "{tables}");
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn tarballs_that_pile_up_are_a_warning_long_before_the_disk_is_full() {
     assert_eq!(value(&metrics, &of("tarballs", "svn/env")), 37.0);
     assert!(value(&metrics, &of("tarballs_size_bytes", "svn/env")) > 37.0 * 48e6);
     assert_eq!(value(&metrics, &of("repo_status", "svn/env")), 1.0);
-    assert!(tables.contains("37 held, no more than 30 wanted (has purging stopped?)"), "{tables}");
+    assert!(tables.contains("37 held, at most 30 expected (has purging stopped?)"), "{tables}");
     let size = value(&metrics, "scm_backup_filesystem_size_bytes{hub=\"A\",node=\"N1\"}");
     let avail = value(&metrics, "scm_backup_filesystem_avail_bytes{hub=\"A\",node=\"N1\"}");
     assert!(0.0 < avail && avail < size, "{avail} of {size}");
@@ -176,5 +176,8 @@ fn expected_repo_that_is_absent_alarms() {
     assert_eq!(value(&metrics, &of("repo_expected", "tracs/env")), 1.0);
     assert_eq!(value(&metrics, &of("repo_status", "tracs/env")), 2.0);
     assert_eq!(value(&metrics, &of("repo_status", "svn/env")), 0.0);
-    assert!(tables.contains("tracs/env") && tables.contains("missing: expected, none held"), "{tables}");
+    assert!(
+        tables.contains("tracs/env") && tables.contains("missing: expected, but there is no tarball"),
+        "{tables}"
+    );
 }

@@ -75,7 +75,7 @@ fn hub_without_addresses_goes_to_the_default_and_a_warning_says_so() {
 fn without_any_address_there_is_no_configuration() {
     let files = Files::hubs(&[("A", "")]);
     let said = files.refused(&[]);
-    assert!(said.starts_with("error: nobody would get any mail: set `email`"), "{said}");
+    assert!(said.starts_with("error: nobody would receive mail: set `email`"), "{said}");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn login_goes_by_a_file_and_tls_is_on_unless_switched_off() {
     assert!(text.contains("smtp_require_tls: true\n"), "{text}");
     let (config, _) = files.printed(&["--smtp.require-tls=false"]);
     assert!(fs::read_to_string(config).unwrap().contains("smtp_require_tls: false\n"));
-    assert!(files.refused(&login[..1]).contains("go together"));
+    assert!(files.refused(&login[..1]).contains("need each other"));
 }
 
 #[test]

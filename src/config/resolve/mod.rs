@@ -66,7 +66,7 @@ fn hub(name: &str, listed: &Listed, section: &Section, sections: &Sections, read
     if section.get(keys::SRVNODE.known.name).is_none() && !damaged {
         reader.diagnostics.absent(
             &section.location.lacking(keys::SRVNODE.known.name),
-            "missing; give the hub's host name as it stands in the paths on its nodes",
+            "missing; give the hub's host name as it appears in the paths on its nodes",
         );
     }
     let srvnode = reader.get(&keys::SRVNODE, &from, &hub_only).unwrap_or_else(|| name.to_owned());
@@ -95,7 +95,7 @@ fn obsolete(section: &Section, reader: &mut Reader<'_>) {
     let used: Vec<&str> = OBSOLETE.into_iter().filter(|key| section.get(key).is_some()).collect();
     if !used.is_empty() {
         let location = section.get(used[0]).map_or(&section.location, |setting| &setting.location);
-        let text = "no longer used, Prometheus keeps the history; remove";
+        let text = "no longer used, because Prometheus keeps the history; remove";
         let it = if used.len() == 1 { "it" } else { "them" };
         reader.diagnostics.warn(&location.lacking(&used.join(", ")), format!("{text} {it}"));
     }
@@ -136,7 +136,7 @@ fn target(
     let probe_timeout = reader.get(&keys::PROBE_TIMEOUT, &node_first, names).unwrap_or(PROBE_TIMEOUT);
     let timeout = node_first.into_iter().flatten().find_map(|section| section.get(keys::TIMEOUT.known.name));
     if let Some(setting) = timeout.filter(|_| connection.timeout > probe_timeout) {
-        let text = "longer than `probe_timeout`, which ends the probe first; lower it or raise that";
+        let text = "longer than `probe_timeout`, which ends the probe first; lower `timeout` or raise `probe_timeout`";
         reader.diagnostics.warn(&setting.location, text);
     }
     let limited = Limited { hub, names, sections, outer: [of_node, of_hub, env] };

@@ -73,7 +73,7 @@ fn expanded(setting: &Setting, key: &Known, names: &Names<'_>, env: Env<'_>) -> 
         Err(keys::no_value(key.name).to_owned())
     } else {
         Err(format!(
-            "{} comes out empty; set what it refers to or write the value out",
+            "{} expands to nothing; set what it refers to, or write the value out",
             value::quoted(&setting.value)
         ))
     }

@@ -73,7 +73,7 @@ pub(in crate::config) fn least(text: &str) -> Read<Option<u64>> {
 /// A greatest count, or `off`.
 pub(in crate::config) fn most(text: &str) -> Read<Option<u64>> {
     limit(text, |text| match count(text)? {
-        0 => Err("0 allows no tarball at all; write how many may be held, or off".to_owned()),
+        0 => Err("0 allows no tarball at all; write how many tarballs are allowed, or off".to_owned()),
         most => Ok(most),
     })
 }

@@ -32,15 +32,15 @@ pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
         },
     };
     if !(rest.starts_with('/') || rest.is_empty() && !start.is_empty()) {
-        return Err(unfit(text, "is not a directory of the node; start it with `/`, `~/` or `$NAME`"));
+        return Err(unfit(text, "is not a directory on the node; start it with `/`, `~/` or `$NAME`"));
     }
     match rest.chars().find(|c| is_hidden(*c) || matches!(c, '$' | '`')) {
         Some(c) if is_hidden(c) => {
-            Err("holds a control or invisible character; write one directory".to_owned())
+            Err("contains a control or invisible character; write one directory".to_owned())
         }
         Some(c) => {
             let what = if c == '$' { "a variable" } else { "a backtick" };
-            Err(format!("{} holds {what} in the middle; only its start can be a variable", quoted(text)))
+            Err(format!("{} contains {what} in the middle; only its start can be a variable", quoted(text)))
         }
         None => Ok(start + rest.trim_end_matches('/')),
     }

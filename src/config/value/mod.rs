@@ -49,7 +49,7 @@ pub(super) fn yes_or_no(text: &str) -> Read<bool> {
 /// A file on this machine.
 pub(super) fn path(text: &str) -> Read<PathBuf> {
     if text.chars().any(is_hidden) {
-        return Err("holds a control or invisible character; write one path".to_owned());
+        return Err("contains a control or invisible character; write one path".to_owned());
     }
     if !text.starts_with('/') {
         return Err(unfit(text, "is not an absolute path; start it with `/` or `~/`"));
@@ -98,7 +98,7 @@ pub fn page(text: &str) -> Result<String, String> {
 pub(super) fn remark(text: &str) -> Read<String> {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().any(char::is_control) {
-        return Err("holds a control character; remove it".to_owned());
+        return Err("contains a control character; remove it".to_owned());
     }
     Ok(line)
 }

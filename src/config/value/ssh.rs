@@ -29,9 +29,9 @@ fn word<'a>(text: &'a str, what: &str) -> Read<&'a str> {
         ));
     }
     match text.chars().find(|c| c.is_whitespace() || is_hidden(*c) || "'\"`$\\;&<>|(){}*?!#".contains(*c)) {
-        Some(c) if c.is_whitespace() => Err(format!("{} holds a space; write one {what}", quoted(text))),
+        Some(c) if c.is_whitespace() => Err(format!("{} contains a space; write one {what}", quoted(text))),
         Some(c) => Err(format!(
-            "{} holds {}, which is not allowed in a {what}; remove it",
+            "{} contains {}, which is not allowed in a {what}; remove it",
             quoted(text),
             quoted(&c.to_string())
         )),
@@ -68,12 +68,12 @@ pub(in crate::config) fn user(text: &str) -> Read<String> {
 /// Jump hosts, as for `ssh -J`.
 pub(in crate::config) fn gateway(text: &str) -> Read<String> {
     if text.contains(char::is_whitespace) {
-        return Err(unfit(text, "holds a space; separate jump hosts by commas alone"));
+        return Err(unfit(text, "contains a space; separate jump hosts by commas only"));
     }
     for hop in text.split(',') {
         word(hop, "gateway")?;
         if hop.contains("@-") {
-            return Err(unfit(text, "holds a host that starts with `-`; write the gateway"));
+            return Err(unfit(text, "contains a host that starts with `-`; write the gateway"));
         }
     }
     Ok(text.to_owned())
@@ -83,7 +83,7 @@ pub(in crate::config) fn gateway(text: &str) -> Read<String> {
 pub(in crate::config) fn shell(text: &str) -> Read<String> {
     let shell = word(text, "shell")?;
     if shell.starts_with('~') {
-        return Err(unfit(text, "is on the node, where `~` is not looked up; write the path out"));
+        return Err(unfit(text, "is a path on the node, where `~` is not expanded; write the full path"));
     }
     Ok(shell.to_owned())
 }

@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn silence_is_still_a_failure() {
-        check("", Reason::Connect, "ssh ended without a word");
+        check("", Reason::Connect, "ssh ended without a message");
     }
 
     #[test]

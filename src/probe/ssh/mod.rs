@@ -149,7 +149,7 @@ impl Sessions {
             let failure = match run {
                 Ok(Ok(output)) => return (timings, Ok(output)),
                 Ok(Err(RunError::Lost)) if kept && !second_try => {
-                    tracing::debug!(node = %connection, "a kept session is dead, making a new one");
+                    tracing::debug!(node = %connection, "the stored session has ended, logging in again");
                     second_try = true;
                     node.forget(&master);
                     continue;
@@ -159,7 +159,7 @@ impl Sessions {
                     Cause::ConnectionLost
                 }
                 Ok(Err(RunError::Refused(words))) if refusals + 1 < TRIES => {
-                    tracing::debug!(node = %connection, "the node refuses one more session: {words}");
+                    tracing::debug!(node = %connection, "the node refuses another session: {words}");
                     refusals += 1;
                     drop(turn);
                     // It may not have noticed yet that the last one ended.
