@@ -1,7 +1,7 @@
-//! What a person can do: about a probe that failed, and about a repo that is not well.
+//! Advice: what a person can do about a failed probe or a repo's problem.
 //!
-//! Log, terminal and page show these words. They are made of facts alone: nothing is asked of a file system here, and no
-//! branch depends on the wording of a message.
+//! Log, terminal and pages show it. It depends only on the facts of the cause: this module reads no file, and no branch
+//! depends on the wording of a message.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::probe::failure::{Cause, Denied, FileFault, HostKey, Internal, KeyFile
 use crate::probe::ssh;
 use crate::verdict::RepoProblem;
 
-/// What to do about a probe that failed.
+/// What to do about a failed probe.
 pub fn of_cause(cause: &Cause, target: &Target) -> String {
     let node = &target.node;
     let manual_command = ssh::manual_command(&target.connection);
@@ -64,7 +64,7 @@ pub fn of_cause(cause: &Cause, target: &Target) -> String {
     }
 }
 
-/// The command that shows what the ssh configuration makes of the node.
+/// The command that shows how the ssh configuration resolves the node.
 fn configured(target: &Target) -> String {
     ssh::manual_command(&target.connection).replacen("ssh ", "ssh -G ", 1)
 }
@@ -83,7 +83,7 @@ fn of_host_key(host_key: &HostKey, target: &Target) -> String {
         HostKey::NotVerified(_) if target.connection.host_key_checking == HostKeyChecking::Strict => {
             format!("{add}: {asking}")
         }
-        // A node that is taken as it is when first seen fails only when its key has changed.
+        // With `accept-new` ssh stores an unknown key, so only a changed key fails.
         HostKey::NotVerified(_) | HostKey::Changed(_) => format!("{changed} {asking}"),
         HostKey::Revoked(_) => {
             "the key is revoked: ask the node's administrator for the new key, and who may have the old one"
@@ -119,7 +119,7 @@ fn of_denial(denied: &Denied, target: &Target) -> String {
     format!("{advice}; try {} true", ssh::manual_command(connection))
 }
 
-/// The account may be the wrong one, which the node does not say.
+/// The account may be the wrong one: sshd refuses an unknown account like a wrong key.
 fn of_account(denied: &Denied, target: &Target) -> String {
     let node = &target.node;
     match (&target.connection.user, denied.login.split_once('@')) {
@@ -133,7 +133,7 @@ fn of_account(denied: &Denied, target: &Target) -> String {
     }
 }
 
-/// How a node gets its line, or a new one.
+/// How to install or replace the node's line in `authorized_keys`.
 fn renew(node: &str) -> String {
     format!(
         "add the output of `scm-backup-exporter authorized-key {node}` to its ~/.ssh/authorized_keys, replacing any older line"
@@ -311,7 +311,7 @@ fn of_internal(internal: &Internal, target: &Target) -> String {
     }
 }
 
-/// What to do about what is the matter with a repo.
+/// What to do about a problem of a repo.
 pub fn of_repo_problem(problem: &RepoProblem) -> &'static str {
     match problem {
         RepoProblem::Missing => {

@@ -1,6 +1,6 @@
-//! The Alertmanager configuration that mails what concerns a hub to the addresses of that hub.
+//! Generates an Alertmanager configuration that mails each hub's alerts to the hub's addresses.
 //!
-//! This is the only place that writes YAML. It is pure: an inventory and settings in, text out.
+//! This is the only module that writes YAML. It is pure: an inventory and settings in, text out.
 
 use std::collections::BTreeSet;
 
@@ -8,33 +8,33 @@ use serde::Serialize;
 
 use crate::inventory::{Hub, Inventory};
 
-/// Which alert silences which other: one cause, one mail.
+/// The inhibition rules: one mail for one cause.
 const INHIBITIONS: &str = include_str!("../alerts/inhibitions.yml");
 
 /// The templates that the receivers use.
 const TEMPLATES: &str = include_str!("../alerts/templates/scm-backup.tmpl");
 
-/// Receiver of what concerns no hub, or a hub without addresses.
+/// Receiver of alerts that belong to no hub, or to a hub without addresses.
 const DEFAULT_RECEIVER: &str = "scm-backup default";
 
-/// Receiver of the weekly sign of life.
+/// Receiver of the weekly heartbeat.
 const HEARTBEAT_RECEIVER: &str = "scm-backup heartbeat";
 
-/// How long after the first alert a hub's mail waits for others of the same cause.
+/// How long a hub's mail waits after the first alert for others with the same cause.
 const GROUP_WAIT: &str = "2m";
 
-/// How long after a mail the next one may come with what is new or over.
+/// How long after a mail the next one may report new or resolved alerts.
 const GROUP_INTERVAL: &str = "30m";
 
-/// How often a mail comes again while nothing changes: once for each nightly backup. Alertmanager looks every
-/// [`GROUP_INTERVAL`] whether *more* than this has passed since it had sent the last, so that with 24 hours each mail
-/// would come half an hour later than the day before.
+/// How often a mail is repeated while nothing changes: once for each nightly backup. Alertmanager checks every
+/// [`GROUP_INTERVAL`] whether *more* than this has passed since the last mail, so with 24 hours each mail would come half
+/// an hour later than the day before.
 const REPEAT_INTERVAL: &str = "23h45m";
 
-/// How often the sign of life comes: once a week, for the same reason.
+/// How often the heartbeat is sent: once a week, for the same reason.
 const HEARTBEAT_INTERVAL: &str = "6d23h45m";
 
-/// How the mail is sent, and what its links lead to.
+/// How mail is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Mail {
     /// The SMTP server, `host:port`.
@@ -43,22 +43,22 @@ pub(crate) struct Mail {
     pub from: String,
     /// User name at the SMTP server; `None` sends without a login.
     pub auth_username: Option<String>,
-    /// File on Alertmanager's machine that holds the password.
+    /// File on Alertmanager's machine that contains the password.
     pub auth_password_file: Option<String>,
     /// Whether the SMTP server must offer STARTTLS.
     pub require_tls: bool,
-    /// Who gets what concerns no hub with addresses; empty: everybody who is named by some hub.
+    /// Recipients of alerts that belong to no hub with addresses; empty: the addresses of all hubs.
     pub default_to: Vec<String>,
-    /// Where the templates lie on Alertmanager's machine.
+    /// Path of the templates on Alertmanager's machine.
     pub templates_file: String,
 }
 
-/// Addresses that the links in the mails begin with; without one the mails show a bare path.
+/// Base addresses of the links in the mails; without one the mails show a bare path.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Links {
     /// Of Grafana, as `https://grafana.example.org`.
     pub grafana: Option<String>,
-    /// Of the directory that holds `alerts/runbooks`.
+    /// The address of the directory that contains `alerts/runbooks`.
     pub documentation: Option<String>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) enum MailError {
     /// No hub names an address and no other is given.
     #[error("nobody would receive mail: set `email` in the hubs' sections, or give --mail.default-to")]
     Nobody,
-    /// A login needs both.
+    /// A login needs both a user name and a password file.
     #[error("--smtp.auth-username and --smtp.auth-password-file need each other; give both or neither")]
     HalfALogin,
     /// The text could not be written.
@@ -76,7 +76,7 @@ pub(crate) enum MailError {
     Yaml(String),
 }
 
-/// A configuration, and what somebody should know about it.
+/// A configuration with warnings about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Printed {
     /// The text of the file.
@@ -94,7 +94,7 @@ pub(crate) fn configuration(inventory: &Inventory, mail: &Mail) -> Result<Printe
         return Err(MailError::HalfALogin);
     }
     let everybody: BTreeSet<&String> = inventory.hubs.values().flat_map(|hub| &hub.email).collect();
-    // A set: named twice is still one mail.
+    // A set, so that an address given twice gets one mail.
     let default_to: BTreeSet<&String> =
         if mail.default_to.is_empty() { everybody.clone() } else { mail.default_to.iter().collect() };
     if default_to.is_empty() {
@@ -173,7 +173,7 @@ fn receiver_name(hub: &Hub) -> String {
     format!("scm-backup hub {}", hub.name)
 }
 
-/// Text that a template shows as it is.
+/// Text that a template shows literally.
 fn literal(text: &str) -> String {
     text.replace("{{", "{{ \"{{\" }}")
 }
@@ -201,7 +201,7 @@ impl Global {
     fn new(mail: &Mail) -> Self {
         Self {
             smtp_smarthost: mail.smarthost.clone(),
-            // A template, too.
+            // This is a template, too.
             smtp_from: literal(&mail.from),
             smtp_auth_username: mail.auth_username.clone(),
             smtp_auth_password_file: mail.auth_password_file.clone(),
@@ -228,12 +228,12 @@ struct Route {
 }
 
 impl Route {
-    /// Where every alert comes in; another configuration has its own.
+    /// The root route, which every alert enters; another configuration has its own.
     fn root(ours: Self) -> Self {
         Self { receiver: DEFAULT_RECEIVER.to_owned(), routes: vec![ours], ..Self::default() }
     }
 
-    /// Everything of ours, complete in itself.
+    /// The route of all alerts of this project, usable in another configuration.
     fn ours(routes: Vec<Self>) -> Self {
         Self {
             matchers: vec!["alertname=~\"ScmBackup.+\"".to_owned()],
@@ -261,7 +261,7 @@ impl Route {
     }
 }
 
-/// The value is quoted as Alertmanager unquotes it.
+/// Quotes the value in Alertmanager's syntax.
 fn matcher(label: &str, value: &str) -> String {
     format!("{label}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
@@ -285,13 +285,13 @@ struct Email {
 struct Headers {
     #[serde(rename = "Subject")]
     subject: &'static str,
-    /// So that nobody's absence answers.
+    /// Suppresses automatic replies such as absence notes.
     #[serde(rename = "Auto-Submitted")]
     auto_submitted: &'static str,
 }
 
 impl Receiver {
-    /// One mail for each address: one that bounces keeps none from the others.
+    /// One mail for each address, so that a bounce does not affect the others.
     fn new<'a>(name: &str, to: impl IntoIterator<Item = impl AsRef<str> + 'a>) -> Self {
         let email = |to: &str| Email {
             to: literal(to),

@@ -1,4 +1,4 @@
-//! Sizes and times in the units that people read.
+//! Formats sizes, numbers and durations for people.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl fmt::Display for Bytes {
         }
         let mut value = self.0 as f64 / 1024.0;
         let mut unit = 0;
-        // What would round up to 1024 belongs to the next unit.
+        // A value that would round up to 1024 belongs to the next unit.
         while value >= 1023.5 && unit + 1 < UNITS.len() {
             value /= 1024.0;
             unit += 1;
@@ -60,7 +60,7 @@ impl fmt::Display for Counted<'_> {
     }
 }
 
-/// How many places of a tree in words: `1 directory or file`, `2 directories or files`.
+/// A number of directories or files: `1 directory or file`, `2 directories or files`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Places(pub u64);
 
@@ -73,9 +73,9 @@ impl fmt::Display for Places {
     }
 }
 
-/// How long ago something was, in its two largest units: `3d 4h`, `26h 5m`, `40s`.
+/// An age in its two largest units: `3d 4h`, `26h 5m`, `40s`.
 ///
-/// Below two days hours are counted on, so that an age stands beside a limit of `26h` in the same unit.
+/// Below two days it counts hours only, so that an age has the same unit as a limit of `26h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Age(pub SignedDuration);
 

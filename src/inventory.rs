@@ -1,7 +1,7 @@
-//! What is to be looked at: hubs, their nodes, the repos expected there and the limits they are held to.
+//! The inventory: hubs, their nodes, the repos expected there, and the limits.
 //!
-//! This is what a configuration resolves to. Everything here has been validated: the rest of the program
-//! never meets a half-formed name, an unknown time zone or a missing key.
+//! A configuration resolves to an inventory. Everything in it is validated: the rest of the program never sees a
+//! malformed name, an unknown time zone or a missing key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::text::escape_into;
 
-/// Every hub that is monitored, by name.
+/// All monitored hubs.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
     /// Hubs by name, which is the `hub` label.
@@ -37,13 +37,13 @@ impl Inventory {
 pub struct Hub {
     /// The `hub` label.
     pub name: String,
-    /// Host name of the server, as it stands in the paths on the nodes.
+    /// Host name of the server, as it appears in the paths on the nodes.
     pub srvnode: String,
-    /// Who gets mail about it; empty when nobody is named.
+    /// The recipients of its mail; may be empty.
     pub email: Vec<String>,
-    /// Where its report can be read.
+    /// The address of a page about it.
     pub report_url: Option<String>,
-    /// A remark for the readers of mails and pages.
+    /// A remark that mails and pages show.
     pub message: Option<String>,
     /// Its nodes by name, which is the `node` label.
     pub targets: BTreeMap<String, Arc<Target>>,
@@ -58,16 +58,16 @@ pub struct Target {
     pub node: String,
     /// How the node is reached. Targets with equal connections share one SSH session.
     pub connection: Connection,
-    /// Directory that holds the hub's tarballs, as it is sent to the node, which resolves a leading
-    /// `~` or `$VARIABLE` itself: `$SCM_FOLD/backup/dayabay`.
+    /// Directory of the hub's tarballs, as it is sent to the node, which expands a leading `~` or `$VARIABLE`
+    /// itself: `$SCM_FOLD/backup/dayabay`.
     pub root: String,
-    /// Zone of the stamps in the paths; without one the node's own UTC offset is taken.
+    /// Time zone of the stamps in the paths; `None`: the node's own UTC offset applies.
     pub timezone: Option<TimeZone>,
-    /// The repos that must be there, and the only ones looked at; `None` takes every repo found.
+    /// The repos that must exist; others are ignored. `None` takes every repo found.
     pub expected: Option<BTreeSet<Repo>>,
-    /// Limits of every repo that has none of its own.
+    /// Limits of the repos without limits of their own.
     pub limits: Limits,
-    /// Limits of single repos, complete in themselves.
+    /// Limits of single repos. Each is complete, without fallback to `limits`.
     pub repo_limits: BTreeMap<Repo, Limits>,
     /// How long one probe may take, connecting included.
     pub probe_timeout: Duration,
@@ -76,23 +76,23 @@ pub struct Target {
 }
 
 impl Target {
-    /// The limits in force for a repo.
+    /// The limits of a repo.
     pub fn limits_of(&self, repo: &Repo) -> &Limits {
         self.repo_limits.get(repo).unwrap_or(&self.limits)
     }
 
-    /// Whether the repo must be there.
+    /// Whether the repo must exist.
     pub fn expects(&self, repo: &Repo) -> bool {
         self.expected.as_ref().is_some_and(|all| all.contains(repo))
     }
 
-    /// Whether the repo is looked at at all.
+    /// Whether the repo is not ignored.
     pub fn selects(&self, repo: &Repo) -> bool {
         self.expected.as_ref().is_none_or(|all| all.contains(repo))
     }
 }
 
-/// How a node is reached; everything else is left to the user's own ssh configuration.
+/// How to reach a node. The user's own ssh configuration decides everything else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Connection {
     /// Host name, address or alias of the ssh configuration.
@@ -109,7 +109,7 @@ pub struct Connection {
     pub shell: String,
     /// How long connecting may take, the key exchange included.
     pub timeout: Duration,
-    /// What is done about host keys.
+    /// How host keys are checked.
     pub host_key_checking: HostKeyChecking,
     /// The known hosts file; without one ssh decides.
     pub known_hosts: Option<PathBuf>,
@@ -132,31 +132,31 @@ impl fmt::Display for Connection {
     }
 }
 
-/// What is done about a node's host key.
+/// How a node's host key is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum HostKeyChecking {
-    /// Only a key that is already known is accepted.
+    /// Only known keys are accepted.
     #[default]
     Strict,
-    /// A key seen for the first time is accepted and remembered; a changed one is refused.
+    /// An unknown key is accepted and stored; a changed one is refused.
     AcceptNew,
 }
 
-/// What a repo's tarballs are held to. `None`: that limit is switched off.
+/// The limits of a repo's tarballs. `None`: the limit is switched off.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
-    /// The newest tarball may be no older.
+    /// Maximum age of the newest tarball.
     pub max_age: Option<Duration>,
-    /// At least so many tarballs must be held.
+    /// Minimum number of tarballs.
     pub min_tarballs: Option<u64>,
-    /// No more tarballs than this may be held.
+    /// Maximum number of tarballs.
     pub max_tarballs: Option<u64>,
-    /// The newest tarball's size over that of the largest of the three before it may be no smaller.
+    /// Minimum size of the newest tarball, relative to the largest of the three before it.
     pub min_size_ratio: Option<f64>,
 }
 
 impl Default for Limits {
-    /// A nightly backup with two hours to spare, of which about a week is kept.
+    /// For a nightly backup with two hours to spare, of which about a week is kept.
     fn default() -> Self {
         Self {
             max_age: Some(Duration::from_secs(26 * 3600)),
@@ -169,18 +169,18 @@ impl Default for Limits {
 
 /// The `repo` label: `<kind>/<name>`, as in `tracs/env`.
 ///
-/// Bytes that a label could not show (characters that steer or cannot be seen, what is not UTF-8, and the backslash
-/// itself) are written `\xNN`, so that different directories never share a label.
+/// Bytes that a label cannot show (control and invisible characters, invalid UTF-8, and the backslash itself) are written
+/// `\xNN`, so that different directories never share a label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Repo(String);
 
 impl Repo {
-    /// The repo of a label that is already in its written form.
+    /// Creates a repo from a label.
     pub fn from_label(label: &str) -> Self {
         Self(label.to_owned())
     }
 
-    /// The repo of a directory on a node.
+    /// Creates a repo from its directory on a node.
     pub fn from_path(kind: &[u8], name: &[u8]) -> Self {
         let mut label = String::with_capacity(kind.len() + 1 + name.len());
         escape_into(&mut label, kind);

@@ -1,8 +1,7 @@
-//! A Prometheus exporter that looks, over SSH, at the nodes that hold the backup tarballs of hub
-//! servers, and says how big, how many and how old they are, and whether they can be trusted.
+//! A Prometheus exporter that lists, over SSH, the backup tarballs of hub servers on the nodes that store them, and
+//! reports their number, size and age, and whether they can be trusted.
 //!
-//! The modules stand in the order in which data flows through them; it flows one way. `ARCHITECTURE.md` has
-//! the picture.
+//! Data flows one way, and the modules are in the order of that flow. `ARCHITECTURE.md` has a diagram.
 
 // What is to be probed: files become hubs, nodes and limits.
 pub mod config;

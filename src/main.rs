@@ -7,7 +7,7 @@ use scm_backup_exporter::command::{self, Cli};
 use scm_backup_exporter::probe::ssh::{trampoline, watchdog};
 
 fn main() -> ExitCode {
-    // These come before everything: they are no more than small steps between us and ssh.
+    // The two internal subcommands come first: they are only small steps between the exporter and ssh.
     let mut args = std::env::args_os().skip(1);
     match args.next() {
         Some(first) if first == trampoline::SUBCOMMAND => return command::ssh_master(args),

@@ -1,16 +1,16 @@
-//! Makes text from elsewhere safe to show: in a label, a log line, a terminal, a page.
+//! Makes external text safe to show in labels, log lines, terminals and pages.
 //!
-//! The one table of characters that must not pass as they are is [`is_hidden`]. Names keep them in an escaped form
-//! ([`escape_into`], [`Escaped`]), so that two names are never shown alike; prose loses them ([`one_line`]).
+//! [`is_hidden`] is the only table of characters that must not be shown literally. Names show them escaped
+//! ([`escape_into`], [`Escaped`]), so that two names never look alike; in prose they are replaced ([`one_line`]).
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-/// Whether a character steers what shows the text, or cannot be seen in it.
+/// Whether a character controls the display of text, or is invisible.
 ///
-/// Control characters end a line or move a cursor. Marks of direction turn what comes after them, so that a name reads
-/// as another. Characters without a glyph (Unicode's `Default_Ignorable_Code_Point`, and its noncharacters) make two
-/// names that differ look the same.
+/// Control characters end a line or move a cursor. Direction marks reverse the text after them, so that a name reads like
+/// another. Characters without a glyph (Unicode's `Default_Ignorable_Code_Point`, and its noncharacters) make different
+/// names look the same.
 pub fn is_hidden(c: char) -> bool {
     // Most text is ASCII.
     if c.is_ascii() {
@@ -31,8 +31,8 @@ pub fn is_hidden(c: char) -> bool {
         || u32::from(c) & 0xfffe == 0xfffe
 }
 
-/// Appends bytes of a path as text that is safe to show: what [`is_hidden`], what is not UTF-8, and the backslash
-/// itself are written `\xNN`, byte by byte, so that different bytes never give the same text.
+/// Appends bytes of a path as text that is safe to show. Characters that are [hidden](is_hidden), invalid UTF-8 and the
+/// backslash itself are written `\xNN`, byte by byte, so that different bytes never give the same text.
 pub fn escape_into(text: &mut String, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -51,7 +51,7 @@ pub fn escape_into(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Text that a person wrote, on one line: what [`is_hidden`] is written as in Rust, `\n` or `\u{200b}`.
+/// Text that a person wrote, on one line: [hidden](is_hidden) characters are written as in Rust, `\n` or `\u{200b}`.
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped<'a>(pub &'a str);
 
@@ -63,7 +63,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// One word for a POSIX shell, in quotes where it needs them.
+/// One word for a POSIX shell, quoted if necessary.
 pub fn shell_word(word: &str) -> Cow<'_, str> {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&b);
     if !word.is_empty() && word.bytes().all(is_plain) {
@@ -73,7 +73,7 @@ pub fn shell_word(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// Prose on one line: a space in the place of what [`is_hidden`].
+/// Prose on one line: a space replaces each [hidden](is_hidden) character.
 pub fn one_line(text: &str) -> String {
     text.trim().chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect()
 }

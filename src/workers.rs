@@ -1,10 +1,10 @@
-//! Threads for what takes long, so that the server's own thread never waits for it.
+//! Worker threads for slow work, so that the server's own thread never blocks.
 //!
-//! A fixed few, started when the exporter starts: at its limit of tasks (`ulimit -u`, `TasksMax`) the system gives no
-//! further one, and what was started on demand would panic just then. Nobody waits for them when the exporter stops.
+//! Their number is fixed, and they start with the exporter: at the limit of tasks (`ulimit -u`, `TasksMax`) the system
+//! refuses new threads, and starting one on demand would panic. A stopping exporter does not wait for them.
 //!
 //! **They never start a process.** The kernel ties an ssh master to the thread that started it (see
-//! [`trampoline`](crate::probe::ssh::trampoline)), so that only the process's first thread may.
+//! [`trampoline`](crate::probe::ssh::trampoline)), so only the process's first thread may start one.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,19 +15,19 @@ use tokio::sync::oneshot;
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// A few threads and the work that waits for them. The threads end after the last work once this is dropped.
+/// A pool of threads with a queue. Once it is dropped, the threads finish the queue and end.
 #[derive(Debug)]
 pub(crate) struct Workers {
     queue: SyncSender<Work>,
 }
 
-/// Why some work gave nothing.
+/// Why work has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WorkError {
-    /// Too much waits already.
+    /// The queue is full.
     #[error("too much work is waiting already")]
     Full,
-    /// It panicked, which is a fault of ours; the log says where.
+    /// It panicked, which is a bug; the log says where.
     #[error("the exporter panicked; its log says where")]
     Panicked,
 }
@@ -47,7 +47,7 @@ impl Workers {
         Ok(Self { queue })
     }
 
-    /// Does some work on one of the threads. Work that nobody waits for any more when its turn comes is not begun.
+    /// Runs work on one of the threads. Work is skipped if its caller has stopped waiting when its turn comes.
     ///
     /// # Errors
     /// At once, when too much waits already; and when the work panics.
@@ -58,7 +58,7 @@ impl Workers {
         let (done, result) = oneshot::channel();
         let work = move || {
             if !done.is_closed() {
-                // The one who waited may have gone meanwhile.
+                // The caller may have stopped waiting meanwhile.
                 let _ = done.send(work());
             }
         };
@@ -69,10 +69,10 @@ impl Workers {
 
 fn toil(work: &Mutex<Receiver<Work>>) {
     loop {
-        // One of the threads waits for work, the others for the lock.
+        // One thread waits for work, the others for the lock.
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(next) = next else { return };
-        // A panic is logged where it happens, and told to the one who waits by the end of its channel.
+        // The panic hook logs a panic; the caller notices it by the closed channel.
         let _ = catch_unwind(AssertUnwindSafe(next));
     }
 }
@@ -87,7 +87,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_panics_leaves_its_thread_to_the_next() {
         let workers = Workers::start("test", 1, 1).unwrap();
-        let panics = workers.run(|| panic!("as a fault of ours would")).await;
+        let panics = workers.run(|| panic!("as a bug would")).await;
         assert_eq!(panics, Err::<(), _>(WorkError::Panicked));
         assert_eq!(workers.run(|| 7).await, Ok(7));
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_nobody_waits_for_is_not_begun() {
+    async fn work_that_no_caller_waits_for_is_skipped() {
         let workers = Workers::start("test", 1, 2).unwrap();
         let (open, gate) = channel::<()>();
         let mut first = Box::pin(workers.run(move || gate.recv().unwrap()));
@@ -126,7 +126,7 @@ mod tests {
         assert!(tells.recv().is_err(), "the work is gone without a word");
     }
 
-    /// What a future gives now.
+    /// The result of polling a future once.
     async fn polled<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         std::future::poll_fn(|context| {
             std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {

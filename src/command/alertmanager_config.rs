@@ -1,4 +1,4 @@
-//! `alertmanager-config`: who gets mail about what, from the hubs' addresses.
+//! `alertmanager-config`: prints Alertmanager's configuration, or the mail templates.
 
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use clap::Args;
 use crate::alertmanager::{self, Links, Mail};
 use crate::config;
 
-/// What is printed, and how mail is sent.
+/// Flags of `alertmanager-config`.
 #[derive(Debug, Args)]
 pub(super) struct Flags {
     /// SMTP server
@@ -53,7 +53,7 @@ pub(super) struct Flags {
     documentation: Option<String>,
 }
 
-/// As Alertmanager reads it: a host name or an IPv4 address, or an IPv6 address in brackets.
+/// Checks a host and port in Alertmanager's syntax: a host name, an IPv4 address, or an IPv6 address in brackets.
 fn host_and_port(value: &str) -> Result<String, String> {
     let good_host = |host: &str| match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
@@ -67,7 +67,7 @@ fn host_and_port(value: &str) -> Result<String, String> {
     }
 }
 
-/// In the form that can stand in an attribute of HTML: the odd characters escaped.
+/// Checks an address and escapes it for use in an HTML attribute.
 fn base_address(value: &str) -> Result<String, String> {
     config::page_address(value)?;
     url::Url::parse(value).map(String::from).map_err(|error| error.to_string())
@@ -92,7 +92,7 @@ pub(super) fn run(files: &[PathBuf], flags: Flags) -> ExitCode {
         Ok(loaded) => loaded.inventory,
         Err(faults) => return super::unusable(files, &faults, 1),
     };
-    // The command line has seen to it that both are there.
+    // The command line parser requires both.
     let (Some(smarthost), Some(from)) = (flags.smarthost, flags.from) else {
         return super::fail("--smtp.smarthost and --smtp.from are needed", super::USAGE);
     };

@@ -1,4 +1,4 @@
-//! `authorized-key`: the line that lets the probe in and nothing else.
+//! `authorized-key`: prints the `authorized_keys` line that allows the probe and nothing else.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
@@ -16,7 +16,7 @@ use crate::text::shell_word;
 const APPEND: &str =
     "'umask 077; mkdir -p ~/.ssh; echo >> ~/.ssh/authorized_keys; cat >> ~/.ssh/authorized_keys'";
 
-/// Prints the line for a node; one node can hold the tarballs of several hubs, and the line allows them all.
+/// Prints the line for a node. A node can store tarballs of several hubs, and the line allows them all.
 pub(super) fn run(files: &[PathBuf], node: &str, public_key: Option<PathBuf>) -> ExitCode {
     let inventory = match super::load(files) {
         Ok(loaded) => loaded.inventory,
@@ -35,7 +35,7 @@ pub(super) fn run(files: &[PathBuf], node: &str, public_key: Option<PathBuf>) ->
     }
 }
 
-/// How the lines come to the node whole: a terminal cuts what is pasted into it.
+/// Explains how to send the lines to the node, because a terminal cuts pasted lines.
 fn how_to_send(lines: &[(&Connection, String)]) -> String {
     let longest = lines.iter().map(|(_, line)| line.len()).max().unwrap_or_default();
     let this = std::env::args().map(|word| shell_word(&word).into_owned()).collect::<Vec<_>>().join(" ");
@@ -49,7 +49,7 @@ fn how_to_send(lines: &[(&Connection, String)]) -> String {
     text
 }
 
-/// The lines of a node, each with the connection that it is for.
+/// The lines of a node, each with its connection.
 fn lines<'a>(
     inventory: &'a Inventory,
     node: &str,
@@ -87,7 +87,7 @@ fn default_public_key(connection: &Connection) -> Result<PathBuf, String> {
     }
 }
 
-/// The key, as one line. What stands in the file must be a public key, since it is printed.
+/// The key as one line. The file must contain a public key, since it is printed.
 fn read_public_key(file: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         format!(

@@ -1,4 +1,4 @@
-//! `check`: is the configuration sound, and does every node answer?
+//! `check`: checks the configuration, and with `--live` the nodes.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::inventory::Inventory;
 use crate::probe::{Scope, TargetState, local_files};
 use crate::verdict::{self, NodeProblem, Status};
 
-/// Prints every fault and warning; with `live`, what every node answers too.
+/// Prints every fault and warning; with `live`, every node's result too.
 pub(super) fn run(files: &[PathBuf], live: bool) -> ExitCode {
     let outcome = super::load(files);
     let mut seen = match &outcome {
@@ -35,7 +35,7 @@ pub(super) fn run(files: &[PathBuf], live: bool) -> ExitCode {
     }
 }
 
-/// A key that root has says nothing of the exporter's, which is to run as a user of its own.
+/// Warns that root's key is not the exporter's, which runs as a user of its own.
 fn as_root() -> Option<String> {
     rustix::process::geteuid().is_root().then(|| {
         "running as root: this check uses root's keys, known_hosts and ssh configuration (/root/.ssh); to test the exporter's own, run it as the exporter's user: su - scm-backup-exporter"
@@ -56,8 +56,7 @@ fn check_nodes(inventory: Inventory) -> ExitCode {
     if target_states.iter().all(is_complete) { printed } else { ExitCode::FAILURE }
 }
 
-/// The last line. It is about listings; whoever reads no more must not take it for more than that, so it tells of the worst
-/// that was said above.
+/// The last line. It is about listings only, so it mentions the worst status above for readers of this line alone.
 fn conclusion(target_states: &[TargetState], said: Option<Status>) -> String {
     let above = match said {
         Some(Status::Alarm) => Some("there is an alarm above"),
@@ -80,7 +79,7 @@ fn is_complete(target_state: &TargetState) -> bool {
     target_state.last.as_ref().is_some_and(|last| last.failure.is_none())
 }
 
-/// What one target answered, and what is to be done if that is not all well. Gives the verdict on its report.
+/// Describes the result of one target and what to do about a failure. Returns the status of its report.
 fn describe(text: &mut String, target_state: &TargetState, now: Timestamp) -> Option<Status> {
     let target = &target_state.target;
     // Writing to a String cannot fail.

@@ -1,14 +1,14 @@
-//! `completions`: what a shell is told, so that it completes commands, flags, their values and file names.
+//! `completions`: prints a script that completes commands, flags, their values and file names.
 //!
-//! `clap_complete` writes the scripts, but two of them do nothing for a program like ours, and are mended here. The
-//! integration tests press TAB in the shells themselves.
+//! `clap_complete` writes the scripts, but two of them do not work for this program and are corrected here. The
+//! integration tests press TAB in the real shells.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use super::Cli;
 
-/// The program's name, as it is typed.
+/// The program's name.
 const NAME: &str = "scm-backup-exporter";
 
 /// The script for a shell.
@@ -26,8 +26,8 @@ fn generated(shell: Shell, name: &str) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The generated script writes a hyphen in the program's name in two ways and then finds no subcommand, so it gets a
-/// name without one; only the lines that say what is completed must have the true name.
+/// The generated script writes a hyphen in the program's name in two ways and then finds no subcommand. So it gets a name
+/// without a hyphen; only the `complete` lines need the real name.
 fn bash() -> String {
     let plain = NAME.replace('-', "_");
     generated(Shell::Bash, &plain)
@@ -39,9 +39,9 @@ fn bash() -> String {
         .collect()
 }
 
-/// The generated script has fish's `argparse` look for the subcommand, which takes no flag with a dot in its name and then
-/// completes nothing. The function here has the same name and takes its place. What is missing there are the values of
-/// arguments that are no flags.
+/// The generated script finds the subcommand with fish's `argparse`, which rejects flags with a dot in their names, so that
+/// nothing is completed. The function here has the same name and replaces it. The values of positional arguments, which
+/// the generated script lacks, are added.
 fn fish() -> String {
     let mut command = Cli::command();
     command.build();

@@ -1,4 +1,4 @@
-//! Messages on standard error. This is the only place that knows `tracing-subscriber`.
+//! Logging on standard error. This is the only module that uses `tracing-subscriber`.
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal as _};
@@ -18,16 +18,16 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// The levels, the least severe last.
+/// The levels, least severe last.
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
-/// A level, or a filter as for the tracing library, that is known to be valid.
+/// A valid level, or a valid filter of the tracing library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LogLevel(String);
 
 impl LogLevel {
-    /// The library takes a word that is no level for the name of a module, and an empty filter for one that lets nothing
-    /// pass; with either the log would be silent.
+    /// The library reads an unknown level as the name of a module, and an empty filter as one that passes nothing. Either
+    /// would silence the log, so both are errors here.
     fn parse(text: &str) -> Result<Self, String> {
         let level = |word: &str| match word.to_ascii_lowercase().as_str() {
             "warning" => Some("warn"),
@@ -48,14 +48,14 @@ impl LogLevel {
             })
     }
 
-    /// With this level for what the filter does not name.
+    /// The filter, with a default level for modules that it does not name.
     fn filter(given: Option<&Self>, usual: &str) -> EnvFilter {
         let given = given.map(|Self(filter)| format!(",{filter}")).unwrap_or_default();
         EnvFilter::new(format!("{usual}{given}"))
     }
 }
 
-/// Reads the flag's value. The levels are offered in completions and help, and filters are taken as well.
+/// Parses the flag's value. Completions and help offer the levels; filters are accepted as well.
 #[derive(Debug, Clone)]
 pub(super) struct LogLevelParser;
 
@@ -76,12 +76,12 @@ impl TypedValueParser for LogLevelParser {
     }
 }
 
-/// Sets up logging; the first call counts. What the level that was given does not name is logged at the usual level.
+/// Sets up logging; only the first call has an effect. Modules that the filter does not name log at the usual level.
 pub(super) fn init(given: Option<&LogLevel>, usual: &str, format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(LogLevel::filter(given, usual))
         .with_target(false)
-        // By default a message that cannot be written is told on standard error too, and that panics: a log on a full
+        // By default the library reports a failed write on standard error, and panics if that fails too: a log on a full
         // disk would end the exporter.
         .log_internal_errors(false)
         .with_writer(io::stderr);

@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and the exit statuses that answer.
+//! The command line: subcommands, flags and exit statuses.
 
 mod alertmanager_config;
 mod authorized_key;
@@ -21,7 +21,7 @@ use crate::config::{self, ConfigErrors, Loaded};
 use crate::exporter::process_env;
 use crate::probe::ssh::{trampoline, watchdog};
 
-/// Exit status of a wrong command line, as in sysexits.h; 2 is taken by an alarm.
+/// Exit status of a wrong command line, as in sysexits.h; 2 means an alarm.
 const USAGE: u8 = 64;
 
 /// Prometheus exporter for off-site backups: checks over SSH the nodes that hold backup tarballs.
@@ -38,7 +38,7 @@ pub struct Cli {
     command: Option<Command>,
 }
 
-/// What every subcommand takes.
+/// Flags of every subcommand.
 #[derive(Debug, Args)]
 struct Common {
     /// Configuration file; repeat to add further files
@@ -96,7 +96,7 @@ enum Command {
     Man,
 }
 
-/// What `probe` prints.
+/// The output format of `probe`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// Tables for people
@@ -110,7 +110,7 @@ enum Output {
     Prometheus,
 }
 
-/// Runs what the command line asks for.
+/// Runs the command line.
 pub fn run(cli: Cli) -> ExitCode {
     let usual = if cli.command.is_none() { "info" } else { "error" };
     logging::init(cli.common.log_level.as_ref(), usual, cli.common.log_format);
@@ -132,7 +132,7 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Explains a wrong command line, or shows the help that was asked for.
+/// Explains a wrong command line, or shows the requested help.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
@@ -152,7 +152,7 @@ pub fn ssh_master(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Ends what a killed exporter leaves; see [`watchdog`].
+/// Ends the processes that a killed exporter leaves behind; see [`watchdog`].
 pub fn ssh_watchdog() -> ExitCode {
     match watchdog::watch() {
         Ok(()) => ExitCode::SUCCESS,
@@ -165,21 +165,21 @@ fn load(files: &[PathBuf]) -> Result<Loaded, ConfigErrors> {
     config::load(files, &process_env)
 }
 
-/// Says that the configuration cannot be used and why, and where a file is missing, how to begin one.
+/// Prints the faults of the configuration, and an example if a file is missing.
 fn unusable(files: &[PathBuf], faults: &ConfigErrors, status: u8) -> ExitCode {
     let status = fail(format_args!("the configuration has faults\n{faults}"), status);
     say_how_to_begin(files);
     status
 }
 
-/// What to do where a file of the configuration is missing.
+/// Prints an example configuration if a configuration file is missing.
 fn say_how_to_begin(files: &[PathBuf]) {
     if files.iter().any(|file| matches!(file.try_exists(), Ok(false))) {
         say(FIRST_CONFIGURATION);
     }
 }
 
-/// What to do without a configuration.
+/// The hint for users without a configuration.
 const FIRST_CONFIGURATION: &str = "
 Give your file with --config.file FILE, or start with a small one such as:
 
@@ -197,7 +197,7 @@ Give your file with --config.file FILE, or start with a small one such as:
 
 Then `scm-backup-exporter check --live` shows what the nodes answer.";
 
-/// Prints on standard output; a reader that has gone away is not our fault.
+/// Prints on standard output. A closed pipe is no error.
 fn print(bytes: &[u8]) -> ExitCode {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -208,20 +208,19 @@ fn print(bytes: &[u8]) -> ExitCode {
     }
 }
 
-/// Says what went wrong.
+/// Prints an error and returns the exit status.
 fn fail(error: impl std::fmt::Display, status: u8) -> ExitCode {
     say(format_args!("error: {error}"));
     ExitCode::from(status)
 }
 
-/// Says something on standard error. Where that takes nothing (a full disk, a reader that has gone away) there is nobody
-/// to be told, and `eprintln` would panic.
+/// Prints a message on standard error. A failed write (full disk, closed pipe) is ignored, where `eprintln` would panic.
 fn say(message: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// The runtime everything runs on: one thread, the process's first, which lives as long as the process. The
-/// kernel ties a master to the thread that started it (see [`trampoline`]), so it must not be one that may end.
+/// The runtime: a single thread, the process's first, which lives as long as the process. The kernel ties a master to the
+/// thread that started it (see [`trampoline`]), so that thread must not end early.
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

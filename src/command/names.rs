@@ -1,14 +1,14 @@
-//! What to say about a hub or a node that is not configured.
+//! Messages about a hub or a node that is not configured.
 
 use std::collections::BTreeSet;
 
 use crate::config::suggest;
 use crate::inventory::{Hub, Inventory};
 
-/// Names that are listed at most.
+/// The most names that a message lists.
 const LISTED: usize = 20;
 
-/// No hub has this name; it was to be probed.
+/// The message for an unknown hub.
 pub(super) fn no_hub(inventory: &Inventory, name: &str) -> String {
     let hubs: BTreeSet<&str> = inventory.hubs.keys().map(String::as_str).collect();
     let of_hubs: Vec<String> = inventory
@@ -23,12 +23,12 @@ pub(super) fn no_hub(inventory: &Inventory, name: &str) -> String {
     }
 }
 
-/// The hub has no node of this name.
+/// The message for a node that the hub does not have.
 pub(super) fn no_node_of_hub(hub: &Hub, name: &str) -> String {
     format!("hub {:?} has no node {name:?}{}", hub.name, known(name, &nodes_of(hub)))
 }
 
-/// No node of any hub has this name.
+/// The message for an unknown node.
 pub(super) fn no_node(inventory: &Inventory, name: &str) -> String {
     if let Some(hub) = inventory.hubs.get(name) {
         return format!("{name:?} is a hub; give one of its nodes: {}", list(&nodes_of(hub)));
@@ -41,7 +41,7 @@ fn nodes_of(hub: &Hub) -> BTreeSet<&str> {
     hub.targets.keys().map(String::as_str).collect()
 }
 
-/// The name that was probably meant, and those there are.
+/// The name that was probably meant, and the known names.
 fn known(name: &str, names: &BTreeSet<&str>) -> String {
     match suggest(name, names.iter().copied()) {
         Some(meant) if names.len() == 1 => format!("; did you mean `{meant}`?"),

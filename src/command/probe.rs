@@ -1,4 +1,4 @@
-//! `probe`: probes once, and prints the outcome as tables, JSON or metrics.
+//! `probe`: probes once and prints the result as tables, JSON or metrics.
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use crate::metrics::{self, Exposition, Format};
 use crate::probe::{Scope, Snapshot};
 use crate::table::{self, State, Terminal};
 
-/// Exit status when it could not be looked.
+/// Exit status if nothing could be probed.
 const COULD_NOT_LOOK: u8 = 3;
 
-/// Probes what is meant and prints it.
+/// Probes the selected targets and prints the result.
 pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, output: Output) -> ExitCode {
     let inventory = match super::load(files) {
         Ok(loaded) => loaded.inventory,
@@ -42,7 +42,7 @@ pub(super) fn run(files: &[PathBuf], hub: Option<String>, node: Option<String>, 
     };
     match text {
         Ok(text) => {
-            // Its own failure would be taken for a warning.
+            // The exit status of a failed write would mean a warning.
             let is_printed = super::print(text.as_bytes()) == ExitCode::SUCCESS;
             ExitCode::from(if is_printed { status(overview.state) } else { COULD_NOT_LOOK })
         }
@@ -60,7 +60,7 @@ fn scope(inventory: &Inventory, hub: Option<String>, node: Option<String>) -> Re
     }
 }
 
-/// Colour and width as standard output has them; `NO_COLOR` and `CLICOLOR_FORCE` are heeded.
+/// Colour and width of standard output, with respect to `NO_COLOR` and `CLICOLOR_FORCE`.
 fn terminal() -> Terminal {
     let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
     let width = if io::stdout().is_terminal() { terminal_width() } else { None };

@@ -1,4 +1,4 @@
-//! Probes by hand: every target meant is probed once, with progress shown to whoever waits.
+//! One-off probes: probes every selected target once and shows the progress.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::inventory::Inventory;
 use crate::probe::runtime_dir::{RuntimeDir, RuntimeDirError};
 use crate::probe::{Prober, Scope, Snapshot};
 
-/// Probes at once. By hand there is nobody else to be kept waiting.
+/// Concurrent probes.
 const MAX_CONCURRENT: usize = 64;
 
 /// Why nothing was probed.

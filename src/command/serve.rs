@@ -1,4 +1,4 @@
-//! Serving: load, bind, serve until asked to stop.
+//! Serving: load, bind, and serve until a signal to stop.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::http::{self, AllowedHost, App, WebConfig};
 use crate::probe::local_files;
 use crate::probe::runtime_dir::RuntimeDir;
 
-/// How long the processes of ssh may take to end when the exporter stops: they are killed after two seconds.
+/// How long to wait for ssh processes when the exporter stops; they are killed after two seconds.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Flags of the server.
@@ -43,7 +43,7 @@ pub(super) struct Flags {
     max_concurrent: usize,
 }
 
-/// What can be bound to: a host or nothing, and a port. Whether the host is one of this machine's shows then.
+/// Checks an address to listen on: an optional host, and a port. Only binding shows whether the host is valid.
 fn listen_address(text: &str) -> Result<String, String> {
     let is_port = |port: &str| port.parse::<u16>().is_ok();
     match text.rsplit_once(':') {
@@ -95,7 +95,7 @@ pub(super) fn run(files: Vec<PathBuf>, flags: Flags) -> ExitCode {
         }
     };
     let status = runtime.block_on(serve(exporter, app, &flags.listen_addresses));
-    // Whatever still runs on another thread ends with the process.
+    // Work on other threads ends with the process.
     runtime.shutdown_background();
     status
 }
@@ -120,7 +120,7 @@ async fn serve(exporter: Arc<Exporter>, app: App, listen_addresses: &[String]) -
     }
     let closing = async {
         stop.cancelled().await;
-        // Every process has been killed by then; one that the kernel does not let go is not waited for.
+        // Every process has been killed by then. One that the kernel does not release is not waited for.
         if tokio::time::timeout(CLOSE_TIMEOUT, exporter.prober().close()).await.is_err() {
             tracing::warn!("ssh processes did not end in time");
         }
@@ -150,7 +150,7 @@ fn watch_signals(
             tokio::select! {
                 _ = hangup.recv() => {
                     let exporter = exporter.clone();
-                    // A signal to stop must not wait for it. What went wrong is in the log.
+                    // A signal to stop must not wait for it. The log has the error.
                     tokio::spawn(async move { drop(exporter.reload().await) });
                 }
                 _ = terminate.recv() => break,
@@ -162,8 +162,8 @@ fn watch_signals(
     }))
 }
 
-/// Every session and listing takes a few file descriptors, and the usual soft limit of 1024 is soon reached
-/// with hundreds of nodes.
+/// Raises the soft limit of open files: every session and listing takes a few, and hundreds of nodes exceed the usual
+/// 1024.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current < limit.maximum || limit.maximum.is_none() {

@@ -1,4 +1,4 @@
-//! What a configuration amounts to, for a person who checks it.
+//! The output of `check`: the faults and warnings, and a summary of the configuration.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -7,8 +7,8 @@ use super::{ConfigErrors, Loaded};
 use crate::human::Counted;
 use crate::inventory::Hub;
 
-/// Every fault and warning, and what the configuration amounts to if it has no fault; lines, each with its end. `seen` are
-/// further warnings, of what was looked at outside the configuration.
+/// Every fault and warning, and a summary if there is no fault, as complete lines. `seen` are further warnings, from checks
+/// outside the configuration.
 pub fn check_text(result: &Result<Loaded, ConfigErrors>, seen: &[String]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.

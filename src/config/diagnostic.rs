@@ -1,4 +1,4 @@
-//! What is wrong, and where.
+//! Faults and warnings with their locations.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::text::Escaped;
 
-/// Where something stands: as much of file, line, section and key as there is.
+/// A location: file, and line, section and key as far as known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Location {
     pub(super) file: PathBuf,
@@ -29,7 +29,7 @@ impl Location {
         Self { line, ..self.clone() }
     }
 
-    /// A section of this file, as its header is written in this line.
+    /// A section of this file, with its header and line.
     pub(super) fn section(&self, header: &str, line: usize) -> Self {
         Self { section: Some(header.to_owned()), line, ..self.clone() }
     }
@@ -39,7 +39,7 @@ impl Location {
         Self { key: Some(key.to_owned()), line, ..self.clone() }
     }
 
-    /// A key that this section lacks, or one for several.
+    /// A missing key of this section, or several.
     pub(super) fn lacking(&self, key: &str) -> Self {
         self.setting(key, self.line)
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Why a configuration cannot be used: at least one fault, and the warnings found on the way.
+/// The faults of an unusable configuration (at least one), with its warnings.
 /// It prints one fault a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors {
@@ -77,12 +77,12 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
-    /// The faults, never none, in the order of the files.
+    /// The faults (at least one), in the order of the files.
     pub fn faults(&self) -> &[Diagnostic] {
         &self.faults
     }
 
-    /// What else was noticed, in the order of the files.
+    /// The warnings, in the order of the files.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
     }
@@ -100,16 +100,16 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// What has been found so far.
+/// The faults and warnings found so far.
 #[derive(Debug, Default)]
 pub(super) struct Diagnostics {
     faults: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
-    /// Part of what was written could not be read: that something is absent cannot be said any more.
+    /// Part of the text could not be parsed, so nothing can be reported as absent.
     pub(super) incomplete: bool,
-    /// Headers of sections of which a setting could not be read.
+    /// Headers of sections with a setting that could not be parsed.
     damaged: BTreeSet<String>,
-    /// What the faults of a file come from, should it have any.
+    /// The likely common cause of a file's faults, if it has any.
     suspects: Vec<Diagnostic>,
 }
 
@@ -122,38 +122,38 @@ impl Diagnostics {
         self.warnings.push(Diagnostic { location: location.clone(), text: text.into() });
     }
 
-    /// A fault that hides part of what was written.
+    /// Records a fault that hides part of the text.
     pub(super) fn broken(&mut self, location: &Location, text: impl Into<String>) {
         self.incomplete = true;
         self.fault(location, text);
     }
 
-    /// A fault that hides a setting of the section with this header; one of `[HUB]` hides names.
+    /// Records a fault that hides a setting of the section with this header; in `[HUB]` it hides names.
     pub(super) fn damaged(&mut self, location: &Location, header: String, text: impl Into<String>) {
         self.incomplete |= header == "HUB";
         self.damaged.insert(header);
         self.fault(location, text);
     }
 
-    /// What is wrong with a file as a whole if anything is wrong in it; that is then its only fault.
+    /// Records a common cause of a file's faults. If the file has faults, only this one is reported.
     pub(super) fn suspect(&mut self, location: &Location, text: impl Into<String>) {
         self.incomplete |= self.faults.iter().any(|fault| fault.location.position == location.position);
         self.suspects.push(Diagnostic { location: location.clone(), text: text.into() });
     }
 
-    /// Whether a setting of a section with this header could not be read.
+    /// Whether a section with this header has a setting that could not be parsed.
     pub(super) fn is_damaged(&self, header: &str) -> bool {
         self.damaged.contains(header)
     }
 
-    /// A fault by absence, which is no fault where part of the text could not be read.
+    /// Records a fault of absence, unless part of the text could not be parsed.
     pub(super) fn absent(&mut self, location: &Location, text: impl Into<String>) {
         if !self.incomplete {
             self.fault(location, text);
         }
     }
 
-    /// The warnings, if there is no fault.
+    /// Returns the warnings, if there is no fault.
     pub(super) fn finish(mut self) -> Result<Vec<Diagnostic>, ConfigErrors> {
         for suspect in self.suspects {
             let others = self.faults.len();

@@ -2,10 +2,10 @@
 
 use super::suggest::suggest;
 
-/// Gives the value of an environment variable.
+/// Returns the value of an environment variable.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// What `%(name)s` can stand for; `None` where a value serves several hubs or nodes at once.
+/// The values of `%(name)s`; `None` if a setting applies to several hubs or nodes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Names<'a> {
     pub(super) hub: Option<&'a str>,
@@ -27,16 +27,16 @@ impl Names<'_> {
     }
 }
 
-/// Whose environment `$VAR` and `~` are about.
+/// The machine whose environment `$VAR` and `~` refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expansion {
-    /// Ours: they are replaced.
+    /// This machine: they are replaced.
     Here,
-    /// The node's: they are left as they are.
+    /// The node: they stay unchanged.
     OnTheNode,
 }
 
-/// The value with everything in it replaced. What comes out of a replacement is not looked at again.
+/// The expanded value. Replacements are not expanded again.
 pub(super) fn expand(
     text: &str,
     expansion: Expansion,
@@ -74,7 +74,7 @@ pub(super) fn expand(
 }
 
 fn environment(text: &str, start: bool, env: Env<'_>) -> Result<String, String> {
-    // The crate leaves a `${` that is not closed as it is.
+    // The crate ignores an unclosed `${`.
     let opened = text.replace("$$", "");
     if let Some(open) = opened.rfind("${").filter(|open| !opened[*open..].contains('}')) {
         return Err(format!("`{}` is not closed; write `${{NAME}}`", &opened[open..]));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_node_resolves_is_left_alone() {
+    fn what_the_node_resolves_stays_unchanged() {
         let names = Names { hub: Some("ZZ"), ..Names::default() };
         let left = expand("$SCM_FOLD/%(hub)s", Expansion::OnTheNode, &names, &|_| None);
         assert_eq!(left.as_deref(), Ok("$SCM_FOLD/ZZ"));

@@ -1,11 +1,11 @@
-//! Configurations in another format than ours, which would give a fault for nearly each of their lines.
+//! Recognises files in another format than INI, which would otherwise give a fault for nearly every line.
 
 /// What to do about such a file.
 pub(super) const ADVICE: &str =
     "write sections as `[ZZ]` and settings as `key = value`, and separate the words of a value by spaces";
 
-/// The format that a text has the marks of; `None` for what can be INI. Few marks are certain, so this is asked only
-/// where the text does not load as INI.
+/// The likely format of a text; `None` if it can be INI. Few marks are certain, so the result counts only if the text does
+/// not load as INI.
 pub(super) fn format(text: &str) -> Option<&'static str> {
     let text = text.trim_start_matches('\u{feff}');
     let lines = || text.lines().map(str::trim_end).filter(|line| !line.trim_start().starts_with('#'));

@@ -1,4 +1,4 @@
-//! `[HUB]`: which hubs there are, and on which nodes their tarballs lie.
+//! `[HUB]`: the hubs, and the nodes that store their tarballs.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use super::section::Section;
 use super::value;
 use crate::text::is_hidden;
 
-/// What `[HUB]` says.
+/// The content of `[HUB]`.
 #[derive(Debug, Default)]
 pub(super) struct HubList {
-    /// Where `[HUB]` stands first; `None` where no file has one.
+    /// The location of the first `[HUB]`; `None` if no file has one.
     pub(super) location: Option<Location>,
-    /// Whether a node could not be read, so that a node may be missing here.
+    /// Whether a node could not be parsed, so that one may be missing here.
     pub(super) has_bad_tags: bool,
     /// Every hub by name.
     pub(super) hubs: BTreeMap<String, Listed>,
@@ -42,7 +42,7 @@ impl HubList {
         self.hubs.keys().map(String::as_str)
     }
 
-    /// The label of every node; one of several hubs comes several times.
+    /// The label of every node, once for each of its hubs.
     pub(super) fn node_names(&self) -> impl Iterator<Item = &str> {
         self.addresses().map(|address| address.label.as_str())
     }
@@ -57,7 +57,7 @@ impl HubList {
     }
 }
 
-/// Reads `[HUB]` of every file; that there is none is said of the first.
+/// Reads `[HUB]` of every file. If there is none, the fault names the first file.
 pub(super) fn read(
     all: &[Written],
     first: &Location,
@@ -105,11 +105,11 @@ fn no_roster(all: &[Written], first: &Location, diagnostics: &mut Diagnostics) {
             "no [HUB] section in any file; add one that names the nodes of each hub, as in `ZZ = SDU`",
         );
     }
-    // Without it no name is known, and none can be said to be wrong.
+    // Without it no name is known, so none can be reported as wrong.
     diagnostics.incomplete = true;
 }
 
-/// A node could not be read, which has been noted.
+/// A node could not be parsed; the fault has been recorded.
 struct BadAddress;
 
 fn read_addresses(

@@ -1,24 +1,24 @@
-//! From a file's text to its sections. This is the only place that knows the `ini` crate.
+//! Parses a file into sections. This is the only module that uses the `ini` crate.
 //!
-//! The crate reads more than is meant: a line without `=` becomes part of the next key, an unclosed quote or bracket
-//! swallows the lines after it; and it does not say where a setting stands. So it is given one header or one setting at a
-//! time, with the indented lines that go on with it: then nothing spoils its neighbours, and the line is known.
+//! The crate alone is too lenient: a line without `=` becomes part of the next key, and an unclosed quote or bracket
+//! swallows the lines after it. It also gives no line numbers. So it gets one header or one setting at a time, with its
+//! indented continuation lines. Then a bad line never affects its neighbours, and the line number is known.
 
 use ini::{Ini, ParseOption};
 
 use super::diagnostic::{Diagnostics, Location};
 
-/// A section as it stands in a file.
+/// A section of a file.
 #[derive(Debug, Clone)]
 pub(super) struct Written {
-    /// What stands between the brackets.
+    /// The text between the brackets.
     pub(super) header: String,
     pub(super) location: Location,
-    /// In order, repeated keys included.
+    /// Its settings in order, including repeated keys.
     pub(super) settings: Vec<Setting>,
 }
 
-/// A setting, and where it stands.
+/// A setting and its location.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {
     pub(super) key: String,
@@ -28,7 +28,7 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// What is wrong with the value, with the likely reason where the value shows one.
+    /// Adds the likely reason to a message about the value, if the value shows one.
     pub(super) fn explained(&self, wrong: String) -> String {
         if self.value.contains('\n') {
             format!("{wrong} (an indented line continues the value above it)")
@@ -40,13 +40,13 @@ impl Setting {
     }
 }
 
-/// The sections of a file in order. What cannot be read is a fault and left out.
+/// The sections of a file in order. A part that cannot be parsed is a fault and is left out.
 ///
-/// Values are as Python's ConfigParser users know them: indented lines go on with a value, a backslash is a
-/// backslash, a comment has a line of its own. Quotes around a value come off.
+/// The syntax is that of Python's ConfigParser: indented lines continue a value, a backslash is literal, a comment needs
+/// its own line. Quotes around a value are removed.
 pub(super) fn parse(text: &str, file: &Location, diagnostics: &mut Diagnostics) -> Vec<Written> {
     let mut sections = Vec::<Written>::new();
-    // The settings below a damaged header are passed over: each would only be one fault more.
+    // Settings below a damaged header are skipped: each would only add a fault.
     let mut is_hidden = false;
     for item in items(text) {
         let line = item.line();
@@ -77,7 +77,7 @@ pub(super) fn parse(text: &str, file: &Location, diagnostics: &mut Diagnostics) 
     sections
 }
 
-/// A header, or a setting with the lines that go on with it: the number of each line, and what it holds.
+/// A header, or a setting with its continuation lines: each with its line number and content.
 struct Item<'a> {
     lines: Vec<(usize, &'a str)>,
     is_indented: bool,
@@ -86,10 +86,10 @@ struct Item<'a> {
 /// A key and its value.
 type Pair = (String, String);
 
-/// What is wrong, and in which line.
+/// A line number and what is wrong there.
 type Wrong = (usize, String);
 
-/// The text in items, without comments and empty lines.
+/// Splits the text into items, without comments and empty lines.
 fn items(text: &str) -> Vec<Item<'_>> {
     let mut items: Vec<Item<'_>> = Vec::new();
     for (position, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
@@ -116,7 +116,7 @@ impl Item<'_> {
         self.lines[0].1.starts_with('[')
     }
 
-    /// What the crate finds in it: a header, and settings.
+    /// Parses it with the crate: a header, and settings.
     fn read(&self) -> Option<(Option<String>, Vec<Pair>)> {
         let options = ParseOption {
             enabled_quote: true,
@@ -183,7 +183,7 @@ impl Item<'_> {
     }
 }
 
-/// What the crate would take in another way than it is meant.
+/// Rejects values that the crate would misread.
 fn check_value(content: &str) -> Result<(), String> {
     let Some(quote) = content.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
         return if content.ends_with('\\') {
@@ -193,7 +193,7 @@ fn check_value(content: &str) -> Result<(), String> {
         };
     };
     match content[1..].split_once(quote) {
-        // The crate takes a quote behind a backslash for a part of the text.
+        // The crate reads a quote after a backslash as part of the text.
         Some((within, "")) if within.chars().rev().take_while(|c| *c == '\\').count() % 2 == 0 => Ok(()),
         Some((_, after)) if !after.is_empty() => {
             Err(format!("text after the closing `{quote}`; quote the whole value or none of it"))

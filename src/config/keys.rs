@@ -1,5 +1,5 @@
-//! The table of keys: where each may stand, how its value is read, what it means, and what is said about a key that is
-//! none. Parser, help and documentation come from it.
+//! The table of keys: the sections of each key, how its value is parsed, and what it means; and the messages for unknown
+//! keys. The parser, the help and the documentation come from this table.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,24 +41,24 @@ pub(super) struct Key<T> {
     pub(super) read: fn(&str) -> Result<T, String>,
 }
 
-/// What is known of a key whatever its value is.
+/// The properties of a key that do not depend on the type of its value.
 pub(super) struct Known {
     pub(super) name: &'static str,
-    /// The kinds of section it may stand in.
+    /// The kinds of section that may contain it.
     kinds: &'static [Kind],
     pub(super) expansion: Expansion,
     /// What is wrong with a value, if anything is.
     pub(super) check: fn(&str) -> Result<(), String>,
-    /// In lines, as they stand above the key in the table.
+    /// Its meaning: the comment lines above the key in the table.
     meaning: &'static [&'static str],
-    /// What holds without it: a value in backticks, or words.
+    /// Its default: a value in backticks, or words.
     default: &'static str,
-    /// A value in backticks.
+    /// An example value, in backticks.
     example: &'static str,
 }
 
-/// A line for each key: its name, the sections it may stand in, whose environment its variables are of, how its value is
-/// read, its default and an example. Above it stands what it means.
+/// One line for each key: its name, its kinds of section, the environment of its variables, the parser of its value, its
+/// default and an example. The comment above the line is its meaning.
 macro_rules! keys {
     ($($(#[doc = $meaning:literal])+ $key:ident: $type:ty =
         $name:literal, $kinds:ident, $expansion:ident, $read:path, $default:literal, $example:literal;)+) => {
@@ -137,25 +137,25 @@ keys! {
     MIN_SIZE_RATIO: Option<f64> = "min_size_ratio", OF_ALL, Here, value::ratio, "`0.8`", "`0.5`";
 }
 
-/// Keys of hubs that the monitor before this one needed, and that mean nothing now.
+/// Keys of hubs that the previous monitor needed; they have no effect now.
 pub(super) const OBSOLETE: [&str; 2] = ["dbpath", "jspath"];
 
-/// What is to be known of a key by who writes a configuration.
+/// The documentation of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyDoc {
     /// The key.
     pub name: &'static str,
-    /// The sections it may stand in: `hub`, `node`, `repo`, `ENV`.
+    /// The sections that may contain it: `hub`, `node`, `repo`, `ENV`.
     pub sections: String,
     /// What it means.
     pub meaning: String,
-    /// What holds without it: a value in backticks, or words. Empty where the key is of no use any more.
+    /// Its default: a value in backticks, or words. Empty if the key is obsolete.
     pub default: &'static str,
-    /// A value, in backticks; empty likewise.
+    /// An example value in backticks; empty if the key is obsolete.
     pub example: &'static str,
 }
 
-/// Every key there is. Those that are accepted and mean nothing any more come last.
+/// All keys. The obsolete ones come last.
 pub fn known_keys() -> impl Iterator<Item = KeyDoc> {
     let used = KNOWN.iter().map(|key| {
         let sections: Vec<_> = key.kinds.iter().map(|kind| kind.word()).collect();
@@ -169,7 +169,7 @@ pub fn known_keys() -> impl Iterator<Item = KeyDoc> {
     }))
 }
 
-/// Every key for the help: what it means, where it may stand, and what holds without it.
+/// The help on all keys: meaning, sections, default and example.
 pub fn keys_help() -> String {
     let mut text = String::from("Keys of the configuration:\n");
     for KeyDoc { name, sections, meaning, default, example } in known_keys() {
@@ -182,12 +182,12 @@ pub fn keys_help() -> String {
     text
 }
 
-/// The key of this name that may stand in this kind of section.
+/// The key of this name, if this kind of section may contain it.
 pub(super) fn known(kind: Kind, name: &str) -> Option<&'static Known> {
     KNOWN.iter().copied().find(|key| key.name == name && key.kinds.contains(&kind))
 }
 
-/// What to say about a key without a value.
+/// The message for a key without a value.
 pub(super) fn no_value(name: &str) -> &'static str {
     match name {
         "select" => "names no repo; remove the key to take every repo found",
@@ -196,7 +196,7 @@ pub(super) fn no_value(name: &str) -> &'static str {
     }
 }
 
-/// What to say about a key that may not stand in this kind of section; `None` where it may.
+/// The message for a key that this kind of section must not contain; `None` if it may.
 pub(super) fn unknown(kind: Kind, name: &str) -> Option<String> {
     if known(kind, name).is_some() || kind == Kind::Hub && OBSOLETE.contains(&name) {
         return None;

@@ -1,9 +1,8 @@
-//! From configuration files to an [`Inventory`].
+//! Loads configuration files into an [`Inventory`].
 //!
-//! The way there: `ini` reads the text, `hub_list` reads `[HUB]`, `sections` sorts and merges
-//! what the files say, and `resolve` turns it into values. No step stops at a fault: each notes what is wrong
-//! and goes on, so that one run names every fault. Nothing here looks at the environment or at a clock; the
-//! environment is handed in.
+//! `ini` parses the text, `hub_list` reads `[HUB]`, `sections` sorts and merges the sections of all files, and `resolve`
+//! turns them into values. No step stops at a fault: each records it and continues, so that one run reports every fault.
+//! The module reads neither the environment nor a clock; the caller passes the environment in.
 
 mod check;
 mod diagnostic;
@@ -31,21 +30,21 @@ pub use keys::{KeyDoc, keys_help, known_keys};
 pub(crate) use suggest::suggest;
 pub use value::{mail_address, page as page_address};
 
-/// A configuration that can be worked with.
+/// A valid configuration.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// What is to be looked at.
+    /// The inventory.
     pub inventory: Inventory,
-    /// What somebody should know, in the order of the files.
+    /// Warnings, in the order of the files.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads the files, of which later ones add to earlier ones.
+/// Loads the files. Later files add to earlier ones.
 ///
-/// `env` gives the value of an environment variable, or `None` when it is not set.
+/// `env` returns the value of an environment variable, or `None` if it is not set.
 ///
 /// # Errors
-/// Every fault of every file, a file that cannot be read among them.
+/// Every fault of every file, including files that cannot be read.
 pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
     let mut diagnostics = Diagnostics::default();
     let mut sources = Vec::with_capacity(files.len());
@@ -77,7 +76,7 @@ pub fn load(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<L
     understand(&sources, env, diagnostics)
 }
 
-/// As [`load`], from texts that are at hand already, each with the path to be named in messages.
+/// Like [`load`], from texts, each with the path that messages name.
 ///
 /// # Errors
 /// Every fault of every text.

@@ -1,13 +1,13 @@
-//! The nodes of `[HUB]`, as they are written there: `SDU`, `Z9:229`, `user@host:port`.
+//! The nodes in `[HUB]`: `SDU`, `Z9:229`, `user@host:port`.
 
 use super::value;
 
-/// A node as it is named for a hub.
+/// A node in a hub's line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NodeAddress {
-    /// As it is written.
+    /// The original text.
     pub(super) text: String,
-    /// The host part, which is also what ssh is told to connect to unless a section gives a `host`.
+    /// The host part, which ssh also connects to unless a section sets `host`.
     pub(super) label: String,
     /// Login name, where the address gives one.
     pub(super) user: Option<String>,
@@ -16,7 +16,7 @@ pub(super) struct NodeAddress {
 }
 
 impl NodeAddress {
-    /// Reads `[user@]host[:port]`; an IPv6 address stands in brackets.
+    /// Parses `[user@]host[:port]`; an IPv6 address must be in brackets.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.contains([',', ';']) && text != ";" {
             return Err(format!("{} is not a node; separate nodes by spaces", value::quoted(text)));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_has_a_host_and_may_have_user_and_port() {
+    fn a_node_has_a_host_and_may_have_user_and_port() {
         assert_eq!(parts("SDU"), ("SDU".into(), None, None));
         assert_eq!(parts("Z9:229"), ("Z9".into(), None, Some(229)));
         assert_eq!(parts("a@b.example:22"), ("b.example".into(), Some("a".into()), Some(22)));

@@ -35,7 +35,7 @@ impl Subject {
     }
 }
 
-/// Everything but `[HUB]`, by what it is about.
+/// All sections except `[HUB]`, by subject.
 #[derive(Debug, Default)]
 pub(super) struct Sections(pub(super) BTreeMap<Subject, Section>);
 
@@ -57,7 +57,7 @@ impl Sections {
         self.0.get(&Subject::Repo(hub.map(str::to_owned), repo.clone()))
     }
 
-    /// Those of repos, with the hub, where the section names one.
+    /// The sections of repos, with their hubs if they name one.
     pub(super) fn repos(&self) -> impl Iterator<Item = (Option<&str>, &Repo, &Section)> {
         self.0.iter().filter_map(|(subject, section)| match subject {
             Subject::Repo(hub, repo) => Some((hub.as_deref(), repo, section)),
@@ -79,7 +79,7 @@ pub(super) fn sort(all: Vec<Written>, hub_list: &HubList, diagnostics: &mut Diag
     sections
 }
 
-/// What a header says; `None` where it is wrong, which is then a fault.
+/// The subject of a header; `None` if it is wrong, which is recorded as a fault.
 fn subject(
     Written { header, location, .. }: &Written,
     hub_list: &HubList,
@@ -90,7 +90,7 @@ fn subject(
         None
     };
     let no_such_node = |wrong: String, diagnostics: &mut Diagnostics| {
-        // It may be the one that could not be read.
+        // It may be the name that could not be parsed.
         if !hub_list.has_bad_tags {
             diagnostics.absent(location, wrong);
         }
@@ -121,7 +121,7 @@ fn subject(
             (true, false) => Some(Subject::Hub(header.clone())),
             (false, true) => Some(Subject::Node(header.clone())),
             (true, true) => {
-                // It may be the one section of that hub, or of that node.
+                // It may be the only section of that hub or node.
                 diagnostics.broken(
                     location,
                     format!("is both a hub and a node; write [hub {header}] or [node {header}]"),

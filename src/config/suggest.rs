@@ -1,6 +1,6 @@
-//! The word that was probably meant.
+//! Suggestions for misspelled words.
 
-/// The candidate nearest to a word, if one is near enough to have been meant.
+/// The candidate nearest to a word, if it is near enough.
 pub(crate) fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
     let word = plain(word);

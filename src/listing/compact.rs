@@ -1,10 +1,10 @@
-//! The probe script as it is sent: without what only its readers need.
+//! Shortens the probe script before it is sent: comments go, and names become short.
 //!
-//! So a line of `authorized_keys` has room for several roots, and bash, which reads its standard input byte by byte,
+//! A line of `authorized_keys` then has room for several roots, and bash, which reads its standard input byte by byte,
 //! has less to read.
 
-/// The script's own names, of functions and variables. None of them is a word of the protocol, of a tool's options or
-/// of the environment, and those that save most come first: they become one letter.
+/// The names of the script's functions and variables. None of them occurs in the protocol, in a tool's options or in the
+/// environment. Those that save most come first and become one letter.
 #[rustfmt::skip]
 const NAMES: [&str; 67] = [
     "variable", "path", "text", "nonce", "fail", "value", "prints_number", "line", "expand_root",
@@ -17,7 +17,7 @@ const NAMES: [&str; 67] = [
     "watch", "ended", "ask", "got", "main", "own",
 ];
 
-/// Letters that are no name in the script, nor likely that of a variable at the front of a root.
+/// Letters that are no name in the script, and unlikely as the variable at the start of a root.
 const LETTERS: &[u8] = b"abcdefghjklmnopqrstuvwxyz";
 
 /// The script without comments, indentation and empty lines, its names short. No line within its quoted strings begins
@@ -75,7 +75,7 @@ mod tests {
         }
         let shortened: BTreeSet<String> = NAMES.iter().map(|name| compact(name)).collect();
         assert_eq!(shortened.len(), NAMES.len());
-        // What is assigned and is not in the table keeps its name: none may be one of the short ones.
+        // A variable that is not in the table keeps its name, which must differ from the short ones.
         let assigned =
             SCRIPT.split(|c: char| !is_of_word(c) && c != '=').filter_map(|word| word.split_once('='));
         for (name, _) in assigned.filter(|(name, _)| !NAMES.contains(name)) {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_what_only_readers_need() {
+    fn only_comments_indentation_and_empty_lines_are_removed() {
         assert_eq!(compact("# main\n\n    main() {\n  printf 'path' # \"$nonce\"x\n}\n").lines().count(), 3);
         assert!(
             compact("unset CDPATH -name root_missing mainly").contains("CDPATH -name root_missing mainly")

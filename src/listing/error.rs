@@ -1,11 +1,11 @@
-//! Why a reply is not a listing.
+//! Errors: why a reply is not a listing.
 
 use std::fmt;
 
 use super::bounds::{MAX_LINE, MAX_NOISE, VERSION};
 use crate::human::{Bytes, Counted};
 
-/// What makes a reply unusable. One variant for each thing that can be done about it.
+/// What makes a reply unusable. There is a variant for each remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListingError {
     /// The reply ended before a listing began.
@@ -67,7 +67,7 @@ pub enum ListingError {
         tool: Tool,
         /// Its exit status.
         status: u8,
-        /// The first thing it complained of, escaped; `None` when it was silent.
+        /// Its first error message, escaped; `None` if it printed none.
         complaint: Option<String>,
     },
 }
@@ -96,7 +96,7 @@ impl fmt::Display for Tool {
 /// Why the script refused to list. The set is closed: another code is a malformed line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailCode {
-    /// The variable at the front of the root is set neither in the environment nor by a login shell.
+    /// The variable at the start of the root is set neither in the environment nor by a login shell.
     RootVarUnset,
     /// There is no such directory.
     RootMissing,
@@ -110,7 +110,7 @@ pub enum FailCode {
     NoLister,
     /// The node lists with `stat`, which needs an `awk`, and has none.
     NoAwk,
-    /// A tool that takes no time where all is well hung, and was ended.
+    /// A tool that normally takes no time hung and was ended.
     Stuck,
 }
 
@@ -127,7 +127,7 @@ impl FailCode {
         Self::Stuck,
     ];
 
-    /// The word used in the script's protocol.
+    /// The code in the script's protocol.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RootVarUnset => "root_var_unset",
@@ -141,7 +141,7 @@ impl FailCode {
         }
     }
 
-    /// The code of a word.
+    /// Parses a code.
     pub(super) fn from_word(word: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str().as_bytes() == word)
     }

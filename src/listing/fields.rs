@@ -1,4 +1,4 @@
-//! One line of a listing, from bytes to what it says. `None` is a line that does not follow the grammar.
+//! Parses one line of a listing. `None` is a line that does not follow the grammar.
 
 use memchr::memmem;
 
@@ -12,7 +12,7 @@ pub(super) enum Line<'a> {
     About(Record<'a>),
     /// How many records the node counted.
     Count(u64),
-    /// Room on a file system that cannot be: it is worth nothing, and costs nothing else.
+    /// Impossible sizes of a file system. Only they are ignored, not the listing.
     Nonsense,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
     })
 }
 
-/// Room of so many KiB: what a file system of this world can have.
+/// Sizes in KiB, if a real file system can have them.
 fn room(size: &[u8], avail: &[u8]) -> Option<Record<'static>> {
     let size = whole(size)?.checked_mul(1024)?;
     let avail = whole(avail)?.checked_mul(1024)?;
@@ -54,11 +54,11 @@ fn room(size: &[u8], avail: &[u8]) -> Option<Record<'static>> {
     (0 < size && size < 1 << 63 && avail <= size).then_some(Record::Filesystem { size, avail })
 }
 
-/// What is left of a line, field by field; a field ends at its space.
+/// The rest of a line, field by field; a field ends at its space.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// Digits of any number, and the space after them if there is one.
+    /// Digits of any number, and the space after them, if any.
     fn digits(&mut self) -> Option<&'a [u8]> {
         let end = self.0.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(self.0.len());
         let (digits, rest) = self.0.split_at(end);
@@ -99,7 +99,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The number that the bytes begin with, and what comes after it.
+/// The number at the start of the bytes, and the rest.
 #[inline]
 fn digits(bytes: &[u8]) -> Option<(u64, &[u8])> {
     // So many digits always fit.
@@ -119,12 +119,12 @@ fn digits(bytes: &[u8]) -> Option<(u64, &[u8])> {
     (!head.is_empty()).then_some((value, &tail[length..]))
 }
 
-/// A number that is all there is.
+/// A number that makes up the whole text.
 fn whole(bytes: &[u8]) -> Option<u64> {
     digits(bytes).and_then(|(value, rest)| rest.is_empty().then_some(value))
 }
 
-/// What follows BEGIN.
+/// Parses the fields of BEGIN.
 pub(super) fn begin(text: &[u8]) -> Option<Begin> {
     let mut words = text.split(|byte| *byte == b' ');
     let mut value = |key: &[u8]| words.next()?.strip_prefix(key)?.strip_prefix(b"=");
@@ -168,7 +168,7 @@ fn utc_offset(word: &[u8]) -> Option<i32> {
     }
 }
 
-/// What follows END.
+/// The fields of END.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     pub(super) find: u8,
@@ -182,7 +182,7 @@ pub(super) struct Ending {
     pub(super) complaint: Option<Vec<u8>>,
 }
 
-/// Reads what follows END of a listing that began so.
+/// Parses the fields of END for a listing with this BEGIN.
 pub(super) fn ending(text: &[u8], begin: &Begin) -> Option<Ending> {
     let (text, complaint) = match memmem::find(text, b" complaint=") {
         Some(at) => (&text[..at], Some(text[at + b" complaint=".len()..].to_vec())),

@@ -1,11 +1,11 @@
-//! What the probe script prints, from bytes to records.
+//! Listings: turns the output of the probe script from bytes into records.
 //!
 //! Nothing a node prints is trusted: every number is bounded, a name may hold any byte but a newline, and a
 //! reply without its end mark is an error, never a short listing.
 //!
-//! # How a listing is asked for
-//! [`Request`] holds a root and a time limit. [`Request::command`] is what the node's login shell is given: the
-//! constant words `sh -s NONCE KEY`, which every login shell understands, while [`Request::script`] goes to its
+//! # How a listing is requested
+//! [`Request`] holds a root and a time limit. [`Request::command`] is the command line for the node's login
+//! shell: the constant words `sh -s NONCE KEY`, which every login shell understands. [`Request::script`] goes to
 //! standard input. Where `authorized_keys` forces a command ([`authorized_key_options`]), the node runs the
 //! script it holds, ignores standard input, and takes NONCE and KEY from `SSH_ORIGINAL_COMMAND`. KEY names one of
 //! the roots that the line allows; the holder of the key can ask for no other. A client need not know which of
@@ -50,18 +50,18 @@ pub use error::{FailCode, ListingError, Tool};
 pub use parser::Parser;
 pub use request::{Request, authorized_key_options};
 
-/// One fact of a listing, borrowed from the bytes as they stream past.
+/// One record of a listing, borrowed from the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record<'a> {
     /// The listing has begun.
     Begin(Begin),
-    /// Where the root really lies on the node: any bytes but a newline.
+    /// The real path of the root on the node: any bytes except newline.
     Root(&'a [u8]),
-    /// Room on the file system of the root.
+    /// Sizes of the root's file system.
     Filesystem {
-        /// All of it, in bytes.
+        /// The total size in bytes.
         size: u64,
-        /// What is left for ordinary users, in bytes.
+        /// The space available to ordinary users, in bytes.
         avail: u64,
     },
     /// A tarball.
@@ -81,8 +81,8 @@ pub enum Record<'a> {
         mtime: i64,
         /// Path below the root, without a leading `./`.
         path: &'a [u8],
-        /// What it says of size and digest, as the dict that it is; nothing else of it leaves the node. `None` when it
-        /// was not read (too large, not readable, or no `awk` on the node) or is no dict.
+        /// Its size and digest, as a dict; nothing else of it leaves the node. `None` if it was not read (too large, not
+        /// readable, or no `awk` on the node) or is no dict.
         content: Option<&'a [u8]>,
     },
     /// A `LOCKED` directory.
@@ -99,11 +99,11 @@ pub enum Record<'a> {
 /// How the listing begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begin {
-    /// With what the node lists.
+    /// The tool that the node lists with.
     pub method: Method,
     /// Whether the node could read sidecars (has an `awk`).
     pub reads_sidecars: bool,
-    /// Whether the node ends the walk by itself once the time limit is over (has `sleep` and `/proc`).
+    /// Whether the node itself ends the walk at the time limit (it has `sleep` and `/proc`).
     pub bounded: bool,
     /// The node's clock, seconds since the epoch.
     pub epoch: i64,
@@ -111,7 +111,7 @@ pub struct Begin {
     pub utc_offset: i32,
 }
 
-/// With what a node lists its files.
+/// The tool that a node lists its files with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// `find -printf` (GNU).
@@ -121,7 +121,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The word used in the script's protocol and in the `listing` label.
+    /// Its name in the script's protocol and in the `listing` label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Printf => "printf",
@@ -130,9 +130,9 @@ impl Method {
     }
 }
 
-/// How a listing that reached its end mark ended.
+/// The summary at the end mark of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct End {
-    /// Directories or files that could not be read for lack of permission: what lies there is not known.
+    /// Directories or files that could not be read for lack of permission; their content is unknown.
     pub unreadable: u64,
 }

@@ -1,4 +1,4 @@
-//! The reply as a stream: where the listing begins and ends in it, and whether it may be believed.
+//! Parses the reply as a stream: finds the beginning and the end of the listing, and decides whether it is valid.
 
 use memchr::memchr;
 
@@ -13,17 +13,17 @@ const MAGIC: &[u8] = b"scm-backup-listing ";
 /// How much of a line from the node is repeated in an error, in bytes.
 const QUOTED: usize = 200;
 
-/// Reads one reply, in chunks of any size; keeps no more of it than one line.
+/// Parses one reply in chunks of any size; it keeps at most one line.
 #[derive(Debug)]
 pub struct Parser {
-    /// What the marks begin with.
+    /// The start of the marks.
     mark: Vec<u8>,
     stage: Stage,
-    /// The line that the last chunk left unfinished.
+    /// The unfinished line of the last chunk.
     unfinished: Vec<u8>,
     /// Record lines so far.
     received: u64,
-    /// How many the node says there are.
+    /// How many records the node counted.
     declared: Option<u64>,
 }
 
@@ -41,7 +41,7 @@ impl Parser {
     /// No more may come before a listing, in bytes.
     pub const MAX_NOISE: usize = bounds::MAX_NOISE;
 
-    /// A parser of the reply to the request with this nonce.
+    /// Creates a parser for the reply to the request with this nonce.
     pub fn new(nonce: &str) -> Self {
         Self {
             mark: [MAGIC, VERSION.as_bytes(), b" ", nonce.as_bytes(), b" "].concat(),
@@ -52,15 +52,15 @@ impl Parser {
         }
     }
 
-    /// Whether the end mark was read: what comes after it is of no interest.
+    /// Whether the end mark was read; later output is ignored.
     pub fn is_complete(&self) -> bool {
         matches!(self.stage, Stage::Ended(..))
     }
 
-    /// Reads on; hands each record to `sink` as it is understood. After an error the parser is of no more use.
+    /// Parses a chunk and passes each record to `sink`. After an error the parser must not be used.
     ///
     /// # Errors
-    /// Every [`ListingError`] that shows before the reply ends.
+    /// Every [`ListingError`] that can be detected before the reply ends.
     pub fn push(&mut self, chunk: &[u8], sink: &mut impl FnMut(Record<'_>)) -> Result<(), ListingError> {
         let mut rest = chunk;
         if !self.unfinished.is_empty() {
@@ -79,12 +79,12 @@ impl Parser {
         self.keep(rest)
     }
 
-    /// What the whole reply comes to.
+    /// The result of the whole reply.
     ///
     /// # Errors
     /// [`ListingError::NoBegin`], [`Truncated`](ListingError::Truncated), [`CountMismatch`](ListingError::CountMismatch),
-    /// [`OutOfTime`](ListingError::OutOfTime) or [`RemoteTool`](ListingError::RemoteTool): the records handed out are
-    /// then not to be believed.
+    /// [`OutOfTime`](ListingError::OutOfTime) or [`RemoteTool`](ListingError::RemoteTool): the records
+    /// passed to the sink are then invalid.
     pub fn finish(self) -> Result<End, ListingError> {
         let (begin, ending) = match self.stage {
             Stage::Noise { last_line, .. } => {
@@ -106,7 +106,7 @@ impl Parser {
         }
     }
 
-    /// Keeps the beginning of a line until the rest of it comes.
+    /// Keeps the beginning of a line until the rest arrives.
     fn keep(&mut self, part: &[u8]) -> Result<(), ListingError> {
         let length = self.unfinished.len() + part.len();
         match self.stage {
@@ -152,7 +152,7 @@ impl Parser {
         }
     }
 
-    /// A line before the listing, which may be the one that begins it.
+    /// Handles a line before the listing, which may be its beginning.
     fn noise(&mut self, line: &[u8], sink: &mut impl FnMut(Record<'_>)) -> Result<(), ListingError> {
         if let Some(text) = line.strip_prefix(&*self.mark) {
             if let Some(text) = text.strip_prefix(b"BEGIN ") {
@@ -180,7 +180,7 @@ impl Parser {
         Ok(())
     }
 
-    /// The version of a mark that bears our nonce and a version other than ours.
+    /// The version in a mark with the request's nonce, if it is another version.
     fn other_version<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         let rest = line.strip_prefix(MAGIC)?;
         let space = memchr(b' ', rest)?;
@@ -189,8 +189,8 @@ impl Parser {
     }
 }
 
-/// Whether the tools did what they should: missing permission and vanished files make a listing partial, all else
-/// makes it worthless.
+/// Whether the tools succeeded: missing permission and vanished files make a listing partial, all other errors make it
+/// invalid.
 fn believe(begin: &Begin, ending: &Ending) -> Result<(), ListingError> {
     // What a tool exits with that the node's watcher has ended. Lines of authorized_keys that an earlier version made
     // run find by `timeout`, which exits so of its own accord too.
@@ -232,7 +232,7 @@ fn malformed(line: &[u8]) -> ListingError {
     ListingError::Malformed { line: quote(line) }
 }
 
-/// Bytes from the node as text that is safe to show, shortened.
+/// Bytes from the node as text that is safe to show, truncated.
 fn quote(bytes: &[u8]) -> String {
     let mut text = String::new();
     escape_into(&mut text, &bytes[..bytes.len().min(QUOTED)]);

@@ -1,18 +1,17 @@
 # The probe: lists the backup tarballs below one directory of this node. It writes nothing on the node.
 #
-# A POSIX sh program without here-documents (many shells keep those in temporary files). It is run either as
+# A POSIX sh program without here-documents (many shells store those in temporary files). It runs either as
 #     sh -s NONCE KEY <this text           with the assignments root=... limit=... in front, or
 #     command="... | sh"                   of authorized_keys: root and limit are chosen by the last word of
 #                                          SSH_ORIGINAL_COMMAND ($asked), and NONCE is the word before it.
-# Before it is sent, comments, indentation and blank lines are taken out, and its own names are made short: see
-# request.rs, which lists them. The grammar of what it prints is
-# described in src/listing/mod.rs. Exit status: 0 after END, 3 after FAIL.
+# Before it is sent, comments, indentation and blank lines are removed, and its names are shortened (compact.rs lists
+# them). src/listing/mod.rs describes the grammar of its output. Exit status: 0 after END, 3 after FAIL.
 #
 # root   directory to list; a leading ~, $NAME or ${NAME} is resolved here
-# limit  seconds after which nothing of this shall run any more, where the node has `sleep` and /proc; may be empty
+# limit  seconds until everything is ended, if the node has `sleep` and /proc; may be empty
 #
-# What a stale mount makes hang is ended by a watcher: `timeout` would be a process more for each tool, not every node
-# has one that works, and it ends only what it has started itself.
+# A watcher ends tools that hang, for example on a stale mount. `timeout` would take another process for each tool, not
+# every node has one that works, and it ends only processes that it has started itself.
 
 main() {
     prepare
@@ -27,7 +26,7 @@ main() {
     finish 0
 }
 
-# Nothing that a profile or the environment may have left behind shall matter: TMOUT, say, ends a `read` of bash.
+# Settings from a profile or the environment must not matter: TMOUT, for example, ends a `read` of bash.
 prepare() {
     set +e +u +v +x +C
     set -f
@@ -69,10 +68,10 @@ start_watcher() {
     watcher=$! watched=yes
 }
 
-# A small tool that is seen twice hangs, and is ended; what it would have told is then missing. While descriptor 5 is
-# open, tools may take long. At the limit all tools are ended, and what does not end by that is killed, this shell too.
+# A small tool that is seen twice hangs, and is ended without its output. While descriptor 5 is open, tools may take long.
+# At the limit all tools are ended, and processes that survive that are killed, including this shell.
 watch() {
-    # A gentler signal would be lost on a child that is not yet what it shall become.
+    # A child that has not yet become its tool would lose a gentler signal.
     trap 'kill -9 $!; exit' TERM
     pause=$((limit / 8 + 1)) seen=
     [ $pause -lt 5 ] || pause=5
@@ -96,7 +95,7 @@ watch() {
     kill -9 $tree
 }
 
-# Of what descends from this shell, the watcher aside, a tool is what has no child.
+# Tools are the descendants of this shell without children, except the watcher.
 find_tools() {
     set +f
     read -r own _ state parent _ </proc/self/stat
@@ -141,7 +140,7 @@ prints_number() {
     esac
 }
 
-# Status 143 is that of a tool which the watcher has ended.
+# Status 143 means that the watcher has ended the tool.
 ask() {
     answer=$("$@" 2>/dev/null)
     [ $? -ne 143 ] || fail stuck
@@ -151,7 +150,7 @@ stat_of_slash() {
     find / -prune -print0 | xargs -0 -r -n 256 stat -c %Y
 }
 
-# Only a plain variable name is ever evaluated.
+# Only plain variable names are evaluated.
 resolve_root() {
     case $root in
     '~' | '~/'*)
@@ -190,8 +189,8 @@ expand_root() {
     root=$value$below
 }
 
-# Some nodes set the variable in the profile of a login shell only. Whatever else that profile prints is noise. It is
-# read no further than needed: what the profile starts in the background may hold the pipe open for ever.
+# Some nodes set the variable only in the profile of a login shell. Other output of that profile is noise. It is read no
+# further than needed, because a background process of the profile may keep the pipe open for ever.
 ask_login_shell() {
     shell=sh
     command -v bash >/dev/null 2>&1 && shell=bash
@@ -210,7 +209,7 @@ marked_line() {
     done
 }
 
-# The real directory, so that a root which is a symbolic link is walked too.
+# The real directory, so that a root that is a symbolic link is walked too.
 enter_root() {
     if ! cd -P "$root" 2>/dev/null; then
         while [ -n "$root" ] && ! [ -d "$root" ]; do
@@ -232,7 +231,7 @@ print_begin() {
     printf 'R %s\n' "$PWD"
 }
 
-# Device and mount point may hold spaces: the numbers are the three words before the percentage.
+# Device and mount point may contain spaces: the numbers are the three words before the percentage.
 print_room() {
     total= used= avail=
     for word in $(df -P -k . 2>/dev/null); do
@@ -244,7 +243,7 @@ print_room() {
     done
 }
 
-# File descriptors: 3 what ended how, 4 complaints of the tools, 5 the listing.
+# File descriptors: 3 for exit statuses, 4 for error messages of the tools, 5 for the listing.
 print_listing() {
     exec 5>&1
     ended=$(
@@ -282,9 +281,9 @@ walk() {
     fi
 }
 
-# Brings lines of stat into the form of find's, reads the sidecars and counts the records. Where a sidecar was may by
-# now be a link to any file, so nothing of one leaves the node but a size and a digest: only of a file that is a dict
-# of plain strings and numbers, and of that only these two.
+# Converts lines of stat to the form of find's, reads the sidecars and counts the records. A sidecar may have been replaced
+# by a link to any file, so only a size and a digest leave the node, and only from a file that is a dict of plain
+# strings and numbers.
 finish_records='
 function path_after(fields,   start, i) {
     start = fields + 1
@@ -328,7 +327,7 @@ $1 == "D" && $2 + 0 < 65536 { $0 = "D " $2 " " $3 " " sidecar(path_after(4)) }
 END { print "N " records + 0 }
 '
 
-# In the C locale the GNU, BusyBox and toybox tools word these two alike.
+# In the C locale the GNU, BusyBox and toybox tools use the same text for these two errors.
 count_complaints() {
     trap '' TERM
     denials=0 losses=0 others=0 first=

@@ -1,40 +1,40 @@
-//! What is sent to a node so that it lists.
+//! The request that is sent to a node.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::compact::compact;
 
-/// The probe script, as it is maintained.
+/// The source of the probe script.
 const SCRIPT: &str = include_str!("probe.sh");
 
-/// What a node is asked to list.
+/// A request for a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request<'a> {
     /// Directory to list, as the configuration gives it: the node resolves a leading `~`, `$NAME` or `${NAME}`.
     pub root: &'a str,
-    /// After how long the node ends by itself what still runs, rounded up to seconds; `None` is never, and then nothing
-    /// is ended that hangs.
+    /// The time limit on the node, rounded up to seconds, after which the node ends the listing itself. `None`: the node
+    /// ends nothing, not even a tool that hangs.
     pub time_limit: Option<Duration>,
 }
 
 impl Request<'_> {
-    /// The command for the node's login shell: plain words, which every shell takes alike. `shell` is the POSIX
-    /// shell that runs the script, `nonce` lower-case hexadecimal digits that a reply must bear.
+    /// The command for the node's login shell: plain words, which every shell parses alike. `shell` is the POSIX shell
+    /// that runs the script; `nonce` is lower-case hexadecimal digits that the reply must contain.
     pub fn command(&self, shell: &str, nonce: &str) -> String {
         format!("{shell} -s {nonce} {}", self.key())
     }
 
-    /// What the command reads from its standard input.
+    /// The command's standard input.
     pub fn script(&self) -> Vec<u8> {
         let root = posix_quoted(self.root);
         format!("root={root} limit={} allowed=\n{}", self.limit(), compact(SCRIPT)).into_bytes()
     }
 
-    /// The name of the root in a command: a digest, since a root may hold characters that a shell would alter.
-    /// It chooses among roots that are allowed, and so need not be proof against collisions by intent.
+    /// The key of the root in a command. It is a digest, since a root may contain characters that a shell would change.
+    /// It only selects one of the allowed roots, so it need not resist deliberate collisions.
     fn key(&self) -> String {
-        // FNV-1a, 64 bits: it must give the same from one release to the next.
+        // FNV-1a, 64 bits: the result must not change between releases.
         let digest = self.root.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
             (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -50,10 +50,10 @@ impl Request<'_> {
     }
 }
 
-/// The options of a line in `authorized_keys` that allow these listings and nothing else; the public key is to
-/// follow after a space.
+/// The options of a line in `authorized_keys` that allow these listings and nothing else. The public key must follow after
+/// a space.
 ///
-/// The line holds the whole script as arguments of `printf`, in characters that sh, csh and fish all leave alone
+/// The line contains the whole script as arguments of `printf`, in characters that sh, csh and fish all keep literally
 /// between single quotes. With about 7 KB it fits OpenSSH (old ones take 8 KiB), but not dropbear (4,200 bytes).
 pub fn authorized_key_options(shell: &str, requests: &[Request<'_>]) -> String {
     let mut script = String::from(
@@ -75,7 +75,7 @@ pub fn authorized_key_options(shell: &str, requests: &[Request<'_>]) -> String {
     let mut argument = String::new();
     for line in script.split_inclusive('\n') {
         percent_b_escape_into(&mut argument, line);
-        // A csh may know no longer words than 1,024 bytes.
+        // Some versions of csh limit words to 1,024 bytes.
         if argument.len() > 900 {
             let _ = write!(command, " '{argument}'");
             argument.clear();
@@ -85,7 +85,7 @@ pub fn authorized_key_options(shell: &str, requests: &[Request<'_>]) -> String {
     format!("restrict,command=\"{}\"", command.replace('"', "\\\""))
 }
 
-/// One word for a POSIX shell, whatever it holds.
+/// Any text as one word for a POSIX shell.
 fn posix_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -10,7 +10,7 @@ use prometheus_client::registry::Unit;
 
 use super::families::{Family, Labels, Value, gauge, infos};
 
-/// What the exporter says of itself.
+/// The exporter's own state.
 #[derive(Debug, Clone)]
 pub struct Exporter {
     /// Its version.
@@ -19,29 +19,29 @@ pub struct Exporter {
     pub reload: Reload,
     /// SSH sessions that are up.
     pub ssh_sessions: usize,
-    /// HTTP requests that were refused for their user and password; `None` where everybody is served.
+    /// HTTP requests refused for their user and password; `None` without authentication.
     pub logins_refused: Option<u64>,
-    /// What the process uses; `None` where the system does not tell.
+    /// The process's resource usage; `None` if the system does not report it.
     pub process: Option<ProcessUsage>,
 }
 
 /// How the last loading of the configuration went.
 #[derive(Debug, Clone, Copy)]
 pub struct Reload {
-    /// Since when loading it fails, so that the one before is in force; `None` when it is the one in force.
+    /// Since when loading has failed, so that the previous configuration is in force; `None` if it succeeded.
     pub failed_since: Option<Timestamp>,
-    /// When the one in force was loaded.
+    /// When the configuration in force was loaded.
     pub last_success: Timestamp,
 }
 
-/// What a process uses, as the client libraries of Prometheus report it.
+/// A process's resource usage, as the Prometheus client libraries report it.
 #[derive(Debug, Clone, Copy)]
 pub struct ProcessUsage {
     /// User and system time.
     pub cpu_seconds: f64,
     /// Open file descriptors.
     pub open_fds: u64,
-    /// How many there may be; `None` when there is no limit.
+    /// The limit of open file descriptors; `None` if there is none.
     pub max_fds: Option<u64>,
     /// Virtual memory.
     pub virtual_bytes: u64,
@@ -52,7 +52,7 @@ pub struct ProcessUsage {
 }
 
 impl ProcessUsage {
-    /// What our own process uses now.
+    /// The current usage of this process.
     pub fn of_us() -> Option<Self> {
         let process = procfs::process::Process::myself().ok()?;
         let stat = process.stat().ok()?;

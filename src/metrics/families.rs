@@ -8,7 +8,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-/// A metric family's descriptor. The unit is appended to the name, as OpenMetrics wants it.
+/// A metric family's descriptor. The unit is appended to the name, as OpenMetrics requires.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Family {
     pub(super) name: &'static str,
@@ -53,7 +53,7 @@ impl<const N: usize> EncodeLabelSet for Labels<'_, N> {
     }
 }
 
-/// Writes a family of gauges; one without samples leaves no trace.
+/// Writes a family of gauges, or nothing if there are no samples.
 pub(super) fn gauges<'a, const N: usize>(
     encoder: &mut DescriptorEncoder<'_>,
     family: Family,

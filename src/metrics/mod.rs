@@ -1,4 +1,4 @@
-//! The exposition: what is known, as metrics.
+//! The exposition: the targets' states as metrics.
 //!
 //! An [`Exposition`] holds everything that it says, taken after the probes; encoding it waits for nothing and always
 //! gives the same bytes for the same values. A value that is not known has no series.
@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 pub use self::exporter::{Exporter, ProcessUsage, Reload};
 use crate::probe::Snapshot;
 
-/// Everything one exposition says.
+/// All data of an exposition.
 #[derive(Debug, Clone)]
 pub struct Exposition {
     /// The time of the scrape: ages are taken at it.

@@ -1,4 +1,4 @@
-//! What is known of hubs, nodes and repos, as metrics.
+//! The metrics of hubs, nodes and repos.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::probe::{Snapshot, TargetState};
 use crate::report::RepoSummary;
 use crate::verdict::{self, Status};
 
-/// One repo of one target, with all that there may be to say of it.
+/// One repo of one target, with all data of its series.
 struct Row<'a> {
     target: &'a Target,
     repo: &'a Repo,
     limits: &'a Limits,
-    /// What is held; `None` when nothing is, or nothing is known.
+    /// Its tarballs; `None` if there are none, or nothing is known.
     summary: Option<&'a RepoSummary>,
     /// How many are held; `None` when that is not known.
     held: Option<u64>,
@@ -71,15 +71,15 @@ fn seconds(span: SignedDuration) -> Value {
     }
 }
 
-/// A limit so long that no age exceeds it is the longest span there is.
+/// A limit too long for the type becomes the longest span.
 fn limit(limit: Duration) -> Value {
     seconds(SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX))
 }
 
-/// What one sample of a repo is.
+/// Computes one sample of a repo.
 type OfRow = fn(&Row<'_>) -> Option<Value>;
 
-/// Everything that is said of a repo.
+/// The families of a repo.
 const OF_REPO: &[(Family, OfRow)] = &[
     (
         Family {
@@ -202,10 +202,10 @@ const OF_REPO: &[(Family, OfRow)] = &[
     ),
 ];
 
-/// What one sample of a target is.
+/// Computes one sample of a target.
 type OfTarget = fn(&TargetState) -> Option<Value>;
 
-/// Everything that is said of a target with no more labels than its own.
+/// The families of a target that have no further labels.
 const OF_TARGET: &[(Family, OfTarget)] = &[
     (
         Family {

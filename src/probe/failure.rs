@@ -11,59 +11,59 @@ use crate::text;
 
 pub use super::reason::Reason;
 
-/// Why a probe failed. One variant for each thing that can be done about it; `Display` is what was seen, in one line.
+/// Why a probe failed. There is a variant for each remedy. `Display` is a message of one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     /// The node's name, or that of its jump host, does not resolve.
     #[error("{0}")]
     Resolve(Words),
-    /// There is no connection, in the words of `ssh`.
+    /// There is no connection; with the message of `ssh`.
     #[error("{0}")]
     NoConnection(Words),
-    /// `ssh` ended and said nothing.
+    /// `ssh` ended without a message.
     #[error("ssh ended without a message")]
     Silent,
-    /// The other side ended the connection before the login, in the words of `ssh`, which quotes it.
+    /// The other side ended the connection before the login; with the message of `ssh`, which quotes the other side.
     #[error("{0} (received before the login, so not authenticated)")]
     Disconnected(Words),
-    /// The connection was there, and is gone.
+    /// The connection was lost after the login.
     #[error("the connection was lost while listing")]
     ConnectionLost,
-    /// The node lets no further session run on a connection that is up.
+    /// The node refuses another session on a live connection.
     #[error("the node refuses another session (MaxSessions of its sshd?): {0}")]
     SessionRefused(Words),
-    /// The host key is not one to trust.
+    /// The host key cannot be trusted.
     #[error("{0}")]
     HostKey(HostKey),
     /// The node, or its jump host, refuses the login.
     #[error("{0}")]
     Denied(Denied),
-    /// A node that refused a login is left alone, since the refusal.
+    /// The node refused a login, and its backoff is not over.
     #[error("{denied} (not retried for another {wait} s, so that no account is locked out)")]
     LeftAlone {
         /// The refusal.
         denied: Denied,
-        /// Seconds until it is tried again.
+        /// Seconds until the next try.
         wait: u64,
     },
     /// `ssh` ran into one of its own time limits.
     #[error("{0}")]
     ConnectTimedOut(Words),
-    /// There was no login in time.
+    /// The login did not finish in time.
     #[error("{}, the key exchange included", LoginLimit(*.limit, *.cut))]
     LoginLate {
-        /// How long it could take.
+        /// The limit.
         limit: Duration,
         /// Whether `probe_timeout` left less than `timeout` allows.
         cut: bool,
     },
-    /// The listing was not complete in time.
+    /// The listing did not finish in time.
     #[error("no complete listing within {} s (`probe_timeout`)", .limit.as_secs_f64())]
     ListingLate {
         /// `probe_timeout`.
         limit: Duration,
     },
-    /// A part of the tree may not be read, beside which there is a report.
+    /// Part of the tree cannot be read. There is a report of the rest.
     #[error("{} below {root} cannot be read, so the listing is incomplete", Places(*.count))]
     Unreadable {
         /// How many directories or files.
@@ -71,7 +71,7 @@ pub enum Cause {
         /// The real path of the root on the node.
         root: String,
     },
-    /// The node cannot run the shell of the configuration.
+    /// The node cannot run the configured shell.
     #[error("the node cannot run the shell {shell}{ended}")]
     NoShell {
         /// The configured `shell`.
@@ -79,15 +79,15 @@ pub enum Cause {
         /// How the command ended.
         ended: Ended,
     },
-    /// What the node printed is no listing, or says why there is none.
+    /// The node's output is no listing, or explains why there is none.
     #[error("{error}{ended}")]
     Listing {
         /// What is wrong with it.
         error: ListingError,
-        /// How the command ended, where that may explain it.
+        /// How the command ended, if that may explain the error.
         ended: Ended,
     },
-    /// A fault on our own side.
+    /// A fault on the exporter's side.
     #[error("{0}")]
     Internal(Internal),
 }
@@ -95,21 +95,21 @@ pub enum Cause {
 /// What is wrong with a host key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostKey {
-    /// None is known for the node.
+    /// No key is known for the node.
     #[error("{words}")]
     Unknown {
-        /// The words of `ssh`.
+        /// The message of `ssh`.
         words: Words,
-        /// The `known_hosts` of the configuration, where there is no such file.
+        /// The configured `known_hosts`, if the file does not exist.
         missing: Option<PathBuf>,
     },
-    /// Another one is known.
+    /// Another key is known.
     #[error("the node's host key has changed ({0})")]
     Changed(Words),
-    /// It is marked as revoked.
+    /// The key is marked as revoked.
     #[error("{0}")]
     Revoked(Words),
-    /// `ssh` does not say more.
+    /// `ssh` gives no detail.
     #[error("{0}")]
     NotVerified(Words),
 }
@@ -118,22 +118,22 @@ pub enum HostKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{words}")]
 pub struct Denied {
-    /// The words of `ssh`.
+    /// The message of `ssh`.
     pub words: Words,
-    /// Whose account it is, as `user@host`; empty where an old `ssh` does not say.
+    /// The account, as `user@host`; empty if an old `ssh` does not name it.
     pub login: String,
     /// Whether the other side offers Kerberos.
     pub kerberos: bool,
     /// Whether the jump host refuses the login.
     pub at_jump_host: bool,
-    /// A key file of ours that is of no use as it is.
+    /// The exporter's key file, if it is unusable.
     pub key: Option<KeyFile>,
 }
 
-/// A private key file that `ssh` cannot use as it is.
+/// A private key file that `ssh` cannot use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFile {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// What is wrong with it.
     pub fault: FileFault,
@@ -142,37 +142,37 @@ pub struct KeyFile {
 /// What is wrong with a file that `ssh` should read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileFault {
-    /// There is none.
+    /// It does not exist.
     Missing,
-    /// It cannot be read, in the words of the system.
+    /// It cannot be read; with the system's message.
     Unreadable(String),
-    /// It is a directory, or something else that is no file.
+    /// It is a directory or another non-file.
     NotAFile,
-    /// It holds a public key.
+    /// It contains a public key.
     PublicKey,
-    /// It holds no private key.
+    /// It contains no private key.
     NoKey,
-    /// Others than its owner may read it, so that `ssh` passes over it. Its permission bits.
+    /// Users other than its owner may read it, so `ssh` ignores it; with its permission bits.
     Open(u32),
     /// It is encrypted.
     Encrypted,
 }
 
-/// A fault on our own side.
+/// A fault on the exporter's side.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Internal {
     /// `ssh` could not be started.
     #[error("cannot start ssh: {0}")]
     Start(Words),
-    /// This machine has no more of something that a probe needs.
+    /// This machine has run out of a resource that a probe needs.
     #[error("cannot {doing}: {shortage}")]
     Short {
         /// What could not be done.
         doing: &'static str,
-        /// What there is no more of.
+        /// The exhausted resource.
         shortage: Shortage,
     },
-    /// `ssh` is not there, or cannot be run.
+    /// `ssh` is missing or cannot be run.
     #[error("{0}")]
     NoSsh(Words),
     /// The ssh configuration is wrong.
@@ -181,15 +181,15 @@ pub enum Internal {
     /// The user that runs the exporter has no name.
     #[error("{0}")]
     NoUserName(Words),
-    /// There is no place for the control socket.
+    /// The control socket cannot be created.
     #[error("{0}")]
     ControlSocket(Words),
-    /// The file of known host keys cannot be read, which `ssh` takes for one without a key.
+    /// The known hosts file cannot be read; `ssh` treats it like an empty one.
     #[error("cannot read {}: {problem}, so no host key is known", .file.display())]
     KnownHosts {
         /// The file.
         file: PathBuf,
-        /// Why, in the words of the system.
+        /// The system's message.
         problem: String,
     },
     /// A directory is named in the place of the file of known host keys, which `ssh` takes for one without a key.
@@ -198,18 +198,18 @@ pub enum Internal {
     /// The system gives no randomness.
     #[error("the system provides no random numbers: {0}")]
     NoRandomness(Words),
-    /// The exporter is about to end.
+    /// The exporter is stopping.
     #[error("the exporter is stopping")]
     Stopping,
-    /// Nobody read what the node printed: a fault of the program.
+    /// Nothing read the node's output: a bug in the exporter.
     #[error("the exporter did not read the listing")]
     NeverRead,
-    /// A fault of the program.
+    /// A bug in the exporter.
     #[error("the exporter panicked; its log says where")]
     Panicked,
 }
 
-/// How a command on the node ended. Shown only where it tells something.
+/// How a command on the node ended. `Display` is empty after a silent success.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ended {
     /// Its exit status; `None` when it was not waited for, or ended by a signal.
@@ -219,7 +219,7 @@ pub struct Ended {
 }
 
 impl Cause {
-    /// Which of the closed set it is.
+    /// Its reason, for the `reason` label.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Resolve(_) => Reason::Resolve,
@@ -238,7 +238,7 @@ impl Cause {
         }
     }
 
-    /// The same, of a node that is left alone for so many seconds since it refused the login.
+    /// The same cause during the backoff after a refused login, with the seconds that remain.
     #[must_use]
     pub fn left_alone(self, wait: u64) -> Self {
         match self {
@@ -247,13 +247,13 @@ impl Cause {
         }
     }
 
-    /// A reply that is no listing, for which the node gave no other explanation.
+    /// A reply that is no listing, without further explanation from the node.
     pub fn listing(error: ListingError) -> Self {
         Self::Listing { error, ended: Ended::default() }
     }
 }
 
-/// Every reply that is no listing has its reason.
+/// The reason of a reply that is no listing.
 pub(super) fn reason_of_listing(error: &ListingError) -> Reason {
     match error {
         ListingError::Refused(code) => match code {
@@ -277,12 +277,12 @@ pub(super) fn reason_of_listing(error: &ListingError) -> Reason {
     }
 }
 
-/// Text of foreign origin as one line: control characters are replaced and the length is bounded.
+/// Text from ssh or a node as one line: control characters are replaced and the length is bounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words(String);
 
 impl Words {
-    /// These words, made safe for a log line and a terminal.
+    /// Makes text safe for a log line and a terminal.
     pub fn new(text: impl AsRef<str>) -> Self {
         const MOST: usize = 500;
         let mut line = text::one_line(text.as_ref());

@@ -1,23 +1,23 @@
-//! The last probes of a target, for a person who wants to know since when it is so.
+//! The history of a target's probes, to show since when a problem exists.
 
 use std::collections::VecDeque;
 
 use super::ProbeResult;
 
-/// How many of the last probes are kept, and how many failures from before them.
+/// How many of the last probes are kept, and how many earlier failures.
 const KEPT: usize = 50;
 
-/// The last fifty probes, and the last fifty failures from before those: failures are what is looked for later.
+/// The last fifty probes, and the last fifty failures before those, because people search for failures.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    /// The oldest first.
+    /// Oldest first.
     last: VecDeque<ProbeResult>,
-    /// The oldest first; all before those in `last`.
+    /// Oldest first; all are earlier than those in `last`.
     failures_before: VecDeque<ProbeResult>,
 }
 
 impl History {
-    /// Adds the probe that ended last.
+    /// Adds the latest probe.
     pub(super) fn push(&mut self, result: ProbeResult) {
         if self.last.len() == KEPT
             && let Some(oldest) = self.last.pop_front()
@@ -31,7 +31,7 @@ impl History {
         self.last.push_back(result);
     }
 
-    /// What is kept, the newest first.
+    /// The stored probes, newest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &ProbeResult> {
         self.last.iter().rev().chain(self.failures_before.iter().rev())
     }
@@ -45,7 +45,7 @@ mod tests {
     use crate::probe::failure::Cause;
     use crate::probe::ssh::Timings;
 
-    /// A history of so many probes, one a second, of which those that `fails` says failed.
+    /// A history of `count` probes, one a second; `fails` selects those that failed.
     fn history(probes: i64, fails: impl Fn(i64) -> bool) -> Vec<(i64, bool)> {
         let mut history = History::default();
         for second in 0..probes {

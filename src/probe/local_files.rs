@@ -1,7 +1,7 @@
-//! What our own file system says of the files that `ssh` is to read: its keys, known hosts and configuration.
+//! Checks the local files that `ssh` reads: its keys, known hosts and configuration.
 //!
-//! All of it can block, on a network file system for long: it is asked when a login has failed, off the server's thread,
-//! and when somebody checks a configuration.
+//! These checks can block, on a network file system for a long time. So they run only after a failed login, off the
+//! server's thread, and when a configuration is checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -19,10 +19,10 @@ use crate::workers::Workers;
 /// How long a failure, or somebody who checks a configuration, waits for what our file system says.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How much of a key is read: an RSA key of 16,384 bits has 12 KiB.
+/// How much of a key file is read: an RSA key of 16,384 bits has 12 KiB.
 const MOST: u64 = 64 * 1024;
 
-/// A failed login with what explains it on our own side.
+/// A failed login, with an explanation from the local files, if any.
 pub(super) async fn explained(cause: Cause, connection: &Connection, workers: &Workers) -> Cause {
     let known = cause.clone();
     let connection = connection.clone();
@@ -59,13 +59,13 @@ fn explain(cause: Cause, connection: &Connection) -> Cause {
     }
 }
 
-/// The key is the one for the node: a jump host's ssh is not given it.
+/// The key is the node's: ssh does not use it for a jump host.
 fn with_key(denied: Denied, connection: &Connection) -> Denied {
     let Some(path) = connection.key_filename.as_ref().filter(|_| !denied.at_jump_host) else {
         return denied;
     };
     let fault = fault_of_key(path);
-    // What ssh said of it is of the last login, and may be mended by now.
+    // ssh's message is about the last login, and the file may have been corrected since.
     let is_mended = |key: &KeyFile| {
         key.path == *path && matches!(key.fault, FileFault::Open(_) | FileFault::Unreadable(_))
     };
@@ -133,7 +133,7 @@ fn lines(inventory: &Inventory, asks: &dyn Fn(&str)) -> Vec<String> {
                 file.display()
             ),
             FileFault::NoKey => "does not contain a private key: give the path of the private key".to_owned(),
-            // An agent may hold the private key, or know the passphrase.
+            // An agent may have the private key or its passphrase.
             FileFault::PublicKey | FileFault::Encrypted => return None,
         };
         let plural = if nodes.len() == 1 { "" } else { "s" };
@@ -143,7 +143,7 @@ fn lines(inventory: &Inventory, asks: &dyn Fn(&str)) -> Vec<String> {
     nodes.into_iter().filter_map(line).collect()
 }
 
-/// What is wrong with the files that a node's connection names, each with its key of the configuration.
+/// The faults of the files that a node's connection names, each with its configuration key.
 fn faults(connection: &Connection) -> Vec<(&'static str, &Path, FileFault)> {
     let Connection { key_filename, known_hosts, ssh_config, host_key_checking, .. } = connection;
     let key = key_filename.iter().map(|file| ("key_filename", file, fault_of_key(file)));
@@ -153,7 +153,7 @@ fn faults(connection: &Connection) -> Vec<(&'static str, &Path, FileFault)> {
         Some((name, file, fault(file)))
     });
     let faults = key.chain(others).filter_map(|(name, file, fault)| Some((name, file.as_path(), fault?)));
-    // With accept-new ssh makes this one itself.
+    // With accept-new ssh creates this file itself.
     let is_made = |name: &str, fault: &FileFault| {
         name == "known_hosts"
             && *fault == FileFault::Missing
@@ -162,11 +162,11 @@ fn faults(connection: &Connection) -> Vec<(&'static str, &Path, FileFault)> {
     faults.filter(|(name, _, fault)| !is_made(name, fault)).collect()
 }
 
-/// Why a file cannot be read at all.
+/// Why a file cannot be read.
 fn fault(path: &Path) -> Option<FileFault> {
     let opened = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Some(FileFault::NotAFile),
-        // /dev/null is a good one, and a pipe would not be opened before somebody writes.
+        // /dev/null is valid, and opening a pipe would block until something writes to it.
         Ok(metadata) if !metadata.is_file() => return None,
         Ok(_) => File::open(path).map(drop),
         Err(error) => Err(error),
@@ -177,7 +177,7 @@ fn fault(path: &Path) -> Option<FileFault> {
     })
 }
 
-/// Why `ssh` cannot use a private key without asking anybody.
+/// Why `ssh` cannot use a private key without interaction.
 fn fault_of_key(path: &Path) -> Option<FileFault> {
     if let Some(fault) = fault(path) {
         return Some(fault);
@@ -186,7 +186,7 @@ fn fault_of_key(path: &Path) -> Option<FileFault> {
     let mut text = Vec::new();
     File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut text)).ok()?;
     let text = String::from_utf8_lossy(&text);
-    // As ssh has it: only the owner's own file is asked for its mode.
+    // Like ssh: the mode matters only if the user owns the file.
     let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
     if ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| text.trim_start().starts_with(kind)) {
         Some(FileFault::PublicKey)
@@ -208,7 +208,7 @@ fn has_passphrase(key: &str) -> bool {
         Some("-----BEGIN OPENSSH PRIVATE KEY-----") => {
             lines.next().is_some_and(|line| !line.starts_with(PLAIN))
         }
-        // The older formats say so in words, in the first line or the second.
+        // The older formats say so in the first or second line.
         Some(first) => {
             first.contains("ENCRYPTED") || lines.next().is_some_and(|line| line.contains("ENCRYPTED"))
         }

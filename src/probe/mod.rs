@@ -1,8 +1,8 @@
-//! Probing: when to probe a target, and what is kept of the last probe.
+//! Probing: when to probe a target, and what to keep of its probes.
 //!
-//! A target has at most one probe in flight, however many scrapes ask for it. A probe belongs to nobody in
-//! particular: a scrape that cannot wait any longer takes the last report, and the probe goes on and serves the
-//! next one. A probe that fails leaves the last report in place.
+//! A target has at most one probe in flight, however many scrapes ask for it. A probe outlives the scrape that started it:
+//! a scrape that cannot wait any longer takes the last report, and the probe's result serves the next scrape. A failed
+//! probe leaves the last report in place.
 
 pub mod failure;
 mod history;
@@ -45,31 +45,31 @@ use crate::workers::Workers;
 pub struct ProbeResult {
     /// When it ended.
     pub ended: Timestamp,
-    /// Why there is no complete listing; `None` when there is one.
+    /// Why there is no complete listing; `None` if there is one.
     pub failure: Option<Cause>,
     /// How long its phases took.
     pub timings: Timings,
 }
 
-/// Probes the targets of the inventory in force.
+/// Probes the targets of the current inventory.
 #[derive(Debug)]
 pub struct Prober {
     shared: Arc<Shared>,
     table: RwLock<Arc<Table>>,
 }
 
-/// What probes in flight use.
+/// What running probes share.
 #[derive(Debug)]
 struct Shared {
     sessions: Sessions,
-    /// Asks our own file system about the files of a login that failed.
+    /// Threads that check the exporter's files after a failed login.
     files: Workers,
     /// Probes in flight.
     probes: TaskTracker,
     stop: CancellationToken,
 }
 
-/// An inventory with what is known of its targets.
+/// An inventory with the states of its targets.
 #[derive(Debug, Default)]
 struct Table {
     inventory: Arc<Inventory>,
@@ -88,7 +88,7 @@ impl Table {
 #[derive(Debug)]
 struct TargetEntry {
     target: Arc<Target>,
-    /// Shared with the place that it had before a reload, so that a probe in flight then is not lost.
+    /// Shared with the entry from before a reload, so that a probe in flight at the reload is not lost.
     state: Arc<Mutex<State>>,
 }
 
@@ -111,14 +111,14 @@ pub enum Scope {
     /// All of them.
     #[default]
     All,
-    /// Those of one hub.
+    /// The targets of one hub.
     Hub(String),
-    /// One.
+    /// One target.
     Node(String, String),
 }
 
 impl Scope {
-    /// Whether something of this hub is meant.
+    /// Whether it includes a target of this hub.
     pub fn holds(&self, hub: &str) -> bool {
         match self {
             Self::All => true,
@@ -136,15 +136,15 @@ impl Scope {
 }
 
 impl Prober {
-    /// A prober of an inventory. At most `max_concurrent` listings of targets that answered last time are under way at
-    /// once, as many of those that were never listed, and as many of those that hung; see [`Lane`].
+    /// Creates a prober for an inventory. At most `max_concurrent` listings run at once of targets that answered last time,
+    /// as many of targets never listed, and as many of targets that hung; see [`Lane`].
     ///
     /// # Errors
-    /// When the system gives no further thread.
+    /// If the system refuses another thread.
     pub fn new(inventory: Inventory, dir: RuntimeDir, max_concurrent: usize) -> io::Result<Self> {
         let shared = Shared {
             sessions: Sessions::new(dir, max_concurrent),
-            // A file system that hangs keeps one thread, and what waits gives up by itself.
+            // A hanging file system blocks one thread; work that waits gives up by itself.
             files: Workers::start("key files", 1, 64)?,
             probes: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -154,9 +154,9 @@ impl Prober {
         Ok(prober)
     }
 
-    /// Puts another inventory in force. What is known of targets that are in both is kept, and so are the
-    /// sessions of their nodes, but a target that is new, or is asked for otherwise than before, is probed by a new
-    /// login. Nodes that are left alone after refused logins are tried again.
+    /// Replaces the inventory. Targets that are in both keep their states, and their nodes keep their sessions. A target
+    /// that is new, or is listed in another way than before, is probed through a new login. Backoffs after refused
+    /// logins end.
     pub fn replace(&self, inventory: Inventory) {
         let old = self.table();
         let entries = inventory
@@ -186,7 +186,7 @@ impl Prober {
         self.lift_backoffs(&Scope::All);
     }
 
-    /// Has the nodes meant tried again at the next probe, also those that are left alone after refused logins.
+    /// Ends the backoffs after refused logins of the selected nodes, so that the next probe tries them.
     pub fn lift_backoffs(&self, scope: &Scope) {
         for entry in self.entries(scope) {
             self.shared.sessions.lift_backoff(&entry.target.connection);
@@ -198,12 +198,12 @@ impl Prober {
         self.table().inventory.clone()
     }
 
-    /// Probes the targets meant, side by side, and waits for that, but no longer than `budget`.
+    /// Probes the selected targets concurrently, and waits for the results for at most `budget`.
     pub async fn probe(&self, scope: &Scope, budget: Option<Duration>) {
         let waits: Vec<_> = self.entries(scope).iter().filter_map(|entry| self.start(entry)).collect();
         let all = async {
             for mut done in waits {
-                // An error says that the sender is gone, which is what is waited for.
+                // An error means that the sender is gone, which ends the wait.
                 while done.changed().await.is_ok() {}
             }
         };
@@ -240,7 +240,7 @@ impl Prober {
         self.shared.sessions.live()
     }
 
-    /// Ends the probes in flight and every session; returns when their processes are gone.
+    /// Cancels the probes in flight and ends every session; returns when their processes are gone.
     pub async fn close(&self) {
         self.shared.stop.cancel();
         self.shared.probes.close();
@@ -256,15 +256,15 @@ impl Prober {
         self.table().meant(scope).cloned().collect()
     }
 
-    /// Starts a probe unless one is in flight or the last report is young enough; what comes back is closed
-    /// when the probe ends.
+    /// Starts a probe unless one is in flight or the last report is young enough. The returned channel closes when the
+    /// probe ends.
     fn start(&self, entry: &Arc<TargetEntry>) -> Option<watch::Receiver<()>> {
         let mut state = entry.state();
         if let Some(in_flight) = &state.in_flight {
             return Some(in_flight.clone());
         }
         let (interval, now) = (entry.target.min_probe_interval, Timestamp::now());
-        // A probe that failed left no report, and holds no other back.
+        // A failed probe left no report, and delays no other probe.
         let is_fresh = state.report.as_ref().is_some_and(|report| report.is_younger_than(interval, now));
         if self.shared.stop.is_cancelled() || is_fresh {
             return None;
@@ -286,8 +286,8 @@ impl Prober {
     }
 }
 
-/// A probe in flight. A panic ends it as a failure: the target would else never be probed again, and its last report
-/// stand for ever as if all were well.
+/// A probe in flight. A panic counts as a failed probe. Otherwise the target would never be probed again, and its last
+/// report would stay as if all were well.
 struct InFlight {
     entry: Arc<TargetEntry>,
     _running: watch::Sender<()>,
@@ -308,7 +308,7 @@ impl TargetEntry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what a probe found out; `None` when it was called off.
+    /// Stores the result of a probe; `None` if it was cancelled.
     fn settle(&self, found: Option<ProbeOutput>) {
         let mut state = self.state();
         state.in_flight = None;
@@ -325,19 +325,19 @@ impl TargetEntry {
         state.last = Some(attempt);
     }
 
-    /// Says what has changed since the last probe; what has not is said at debug only.
+    /// Logs what has changed since the last probe; what has not is logged at level debug.
     fn log(&self, before: &State, report: Option<&Report>, failure: Option<&Cause>) {
         let (hub, node) = (self.target.hub.as_str(), self.target.node.as_str());
         let advice = |cause| advice::of_cause(cause, &self.target);
         let failed_before = before.last.as_ref().and_then(|last| last.failure.as_ref());
         match (failure, failed_before) {
-            // Where there is something else to be done than before, somebody has mended a part of it.
+            // Other advice than before means that somebody has corrected a part of the problem.
             (Some(now), Some(before)) if now.reason() == before.reason() && advice(now) == advice(before) => {
                 tracing::debug!(hub, node, reason = %now.reason(), "probe failed again: {now}");
             }
             (Some(now), _) => {
                 let advice = advice(now);
-                // Some of ssh's words end in a full stop.
+                // Some of ssh's messages end in a full stop.
                 let words = now.to_string();
                 let words = words.trim_end_matches('.');
                 tracing::warn!(hub, node, reason = %now.reason(), "probe failed: {words}; to do: {advice}");
@@ -376,7 +376,7 @@ impl TargetEntry {
 }
 
 impl State {
-    /// Whom the next probe may keep waiting.
+    /// The lane of the next probe.
     fn lane(&self) -> Lane {
         let reason = self.last.as_ref().and_then(|last| Some(last.failure.as_ref()?.reason()));
         match reason {
@@ -400,7 +400,7 @@ mod tests {
         let probe = InFlight { entry: entry.clone(), _running: sender };
         let panicked = std::thread::spawn(move || {
             let _probe = probe;
-            panic!("as a fault of ours would");
+            panic!("as a bug would");
         });
         assert!(panicked.join().is_err());
         let state = entry.state();

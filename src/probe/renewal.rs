@@ -1,13 +1,13 @@
-//! What is out of date when: a report after a reload, and a session after a failure or a reload.
+//! Decides when a report is out of date after a reload, and a session after a failure or a reload.
 
 use super::failure::Reason;
 use crate::inventory::Target;
 
-/// Whether a report of one target still says something true of the other: where it is taken and how its
-/// stamps are read must be the same, while limits and time limits may differ.
+/// Whether a report of one target is still valid for the other. The place and the reading of the stamps must be the same;
+/// limits and time limits may differ.
 pub(super) fn sees_the_same(old: &Target, new: &Target) -> bool {
     old.connection.to_string() == new.connection.to_string()
-        // Behind another jump host, or by another ssh configuration, the same name can be another machine.
+        // Through another jump host or ssh configuration the same name can be another machine.
         && old.connection.gateway == new.connection.gateway
         && old.connection.ssh_config == new.connection.ssh_config
         && old.root == new.root
@@ -15,8 +15,8 @@ pub(super) fn sees_the_same(old: &Target, new: &Target) -> bool {
         && old.expected == new.expected
 }
 
-/// Whether a new login may see another outcome where the session of an old one does not: what a session may do is
-/// settled at its login (groups, forced command, environment, the configuration of sshd).
+/// Whether a new login may give another result than an old session: the login determines what a session may do
+/// (groups, forced command, environment, the configuration of sshd).
 pub(super) fn may_depend_on_login(reason: Reason) -> bool {
     match reason {
         Reason::Auth
@@ -24,14 +24,14 @@ pub(super) fn may_depend_on_login(reason: Reason) -> bool {
         | Reason::RootMissing
         | Reason::RemoteCommand
         | Reason::Protocol
-        // A node that refuses one more session.
+        // The node refuses another session.
         | Reason::Connect => true,
-        // No session was had, or it is not kept.
+        // There was no session, or it is not kept.
         Reason::Resolve | Reason::HostKey | Reason::Timeout | Reason::Internal => false,
     }
 }
 
-/// Whether both are listed in the same way, so that a login for the one does for the other.
+/// Whether both are listed in the same way, so that one login serves both.
 pub(super) fn asks_the_same(old: &Target, new: &Target) -> bool {
     old.connection == new.connection && old.root == new.root && old.probe_timeout == new.probe_timeout
 }

@@ -1,4 +1,4 @@
-//! One probe of a target: run the script on the node, read what it prints as it streams, sum it up.
+//! One probe of a target: runs the script on the node, parses its output as it streams, and builds the report.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,27 +14,27 @@ use crate::listing::{ListingError, Parser, Record, Request};
 use crate::report::{Builder, Report};
 use crate::workers::Workers;
 
-/// What one probe found out.
+/// The outcome of one probe.
 #[derive(Debug)]
 pub(super) struct ProbeOutput {
     pub(super) timings: Timings,
-    /// A report, unless there is nothing to be believed.
+    /// The report, unless the listing cannot be trusted.
     pub(super) report: Option<Report>,
-    /// Why the listing is not complete. Beside a report: parts of the tree could not be read.
+    /// Why the listing is incomplete. Together with a report: parts of the tree could not be read.
     pub(super) failure: Option<Cause>,
 }
 
-/// What a target's node is asked to list.
+/// The request for a target's listing.
 pub(crate) fn request(target: &Target) -> Request<'_> {
     Request { root: &target.root, time_limit: Some(target.probe_timeout) }
 }
 
-/// A listing as it is being read.
+/// A listing that is being parsed.
 #[derive(Debug)]
 struct ListingReader {
     parser: Parser,
     builder: Builder,
-    /// Our clock when the listing began.
+    /// The exporter's clock when the listing began.
     begun: Option<Timestamp>,
     error: Option<ListingError>,
 }
@@ -72,7 +72,7 @@ impl ListingReader {
     }
 }
 
-/// Probes a target once, over no session from before `login_after`.
+/// Probes a target once, through a session whose login is later than `login_after`.
 pub(super) async fn run(
     sessions: &Sessions,
     workers: &Workers,
@@ -128,14 +128,14 @@ pub(super) async fn run(
     }
 }
 
-/// A listing that cannot be believed, with what else the node said about it.
+/// The cause for an invalid listing, with the node's other output.
 fn explain(error: ListingError, output: &CommandOutput, target: &Target) -> Cause {
     if reason_of_listing(&error) != Reason::Protocol {
         return Cause::listing(error);
     }
     let last = output.stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
     let ended = Ended { status: output.status, last_words: last.map(Words::new) };
-    // These say that the shell named in the command is not there, or cannot be run.
+    // These statuses mean that the configured shell is missing or cannot be run.
     if matches!(output.status, Some(126 | 127)) {
         Cause::NoShell { shell: target.connection.shell.clone(), ended }
     } else {

@@ -1,8 +1,8 @@
 //! The directory that holds the control sockets.
 //!
-//! Private (mode 0700), short enough for a socket path, and gone when its owner is gone: a lock on a file in it
-//! tells a living owner from one that was killed, whose directory the next start removes. One that somebody removed
-//! while its owner lives is made again when it is needed next.
+//! It is private (mode 0700), short enough for a socket path, and removed when its owner ends. A lock on a file in it
+//! shows whether its owner lives; the next start removes the directory of a killed exporter. If somebody removes the
+//! directory of a living exporter, the exporter creates it again when it needs it.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -13,17 +13,17 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// Longest base whose sockets still fit: the limit is 107 bytes, our directory and socket names take 20, and ssh
+/// Longest base whose sockets still fit: the limit is 107 bytes, the directory and socket names take 20, and ssh
 /// binds under a temporary name 17 bytes longer.
 const LONGEST_BASE: usize = 60;
 
-/// What our directories' names begin with.
+/// The prefix of the directories' names.
 const PREFIX: &str = "scmbe.";
 
 /// Name of the lock file.
 const LOCK: &str = "lock";
 
-/// A directory younger than this without a lock may be one that is just being made.
+/// A younger directory without a lock may be under construction.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// Why there is no directory for control sockets.
@@ -37,20 +37,20 @@ pub enum RuntimeDirError {
         /// The candidates.
         tried: String,
     },
-    /// The directory could not be made.
+    /// The directory could not be created.
     #[error("cannot create a directory for control sockets in {}", base.display())]
     Create {
         /// Where.
         base: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Our own directory; removed when dropped.
+/// The exporter's directory; removed when dropped.
 #[derive(Debug)]
 pub struct RuntimeDir {
-    /// Where it may lie.
+    /// Its possible locations.
     candidates: Vec<PathBuf>,
     held: Mutex<Held>,
 }
@@ -58,15 +58,15 @@ pub struct RuntimeDir {
 #[derive(Debug)]
 struct Held {
     dir: TempDir,
-    /// The file in it, held locked as long as we live.
+    /// The file in it, locked while the exporter lives.
     lock: File,
-    /// The directory itself, held locked, which keeps systemd-tmpfiles from clearing it away as old.
+    /// The directory itself, locked so that systemd-tmpfiles does not remove it as old.
     whole: File,
 }
 
 impl RuntimeDir {
-    /// Makes our directory in the first usable of `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR`, the temporary
-    /// directory and `/tmp`, and removes those that killed predecessors left there.
+    /// Creates the directory in the first usable of `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR`, the temporary
+    /// directory and `/tmp`, and removes the directories of killed exporters there.
     pub fn create() -> Result<Self, RuntimeDirError> {
         let from_env = |name| {
             // systemd separates several by colons.
@@ -85,10 +85,10 @@ impl RuntimeDir {
         Ok(Self { candidates, held: Mutex::new(held) })
     }
 
-    /// Where it is. If it was removed, it is made again, under another name; sessions whose sockets lay in it are lost.
+    /// Its path. If it was removed, it is created again under another name; the sessions with sockets in it are lost.
     ///
     /// # Errors
-    /// When it cannot be made again.
+    /// If it cannot be created again.
     pub fn ready(&self) -> Result<PathBuf, RuntimeDirError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if !held.is_whole() {
@@ -98,7 +98,7 @@ impl RuntimeDir {
                 new = %new.dir.path().display(),
                 "the directory for control sockets was removed; creating it again"
             );
-            // What bears its name now is not ours to remove.
+            // A directory that has its name now belongs to somebody else.
             let is_ours = held.is_there();
             held.dir.disable_cleanup(!is_ours);
             *held = new;
@@ -127,7 +127,7 @@ impl Held {
                 .prefix(PREFIX)
                 .permissions(fs::Permissions::from_mode(0o700))
                 .tempdir_in(base)?;
-            // It has its name only once it is locked: whoever finds it unlocked takes its owner for dead.
+            // It gets its name only once it is locked, because an unlocked directory counts as abandoned.
             let unnamed = dir.path().join("unlocked");
             let lock = File::create(&unnamed)?;
             lock.try_lock()?;
@@ -139,12 +139,12 @@ impl Held {
         create().map_err(|source: io::Error| RuntimeDirError::Create { base: base.clone(), source })
     }
 
-    /// Whether it is still there, with its lock.
+    /// Whether it still exists, with its lock.
     fn is_whole(&self) -> bool {
         is_same(&self.lock, &self.dir.path().join(LOCK))
     }
 
-    /// Whether it is still there.
+    /// Whether it still exists.
     fn is_there(&self) -> bool {
         is_same(&self.whole, self.dir.path())
     }
@@ -156,7 +156,7 @@ fn is_same(open: &File, path: &Path) -> bool {
     (open.dev(), open.ino()) == (found.dev(), found.ino())
 }
 
-/// Removes the directories of owners that are gone. Whatever cannot be removed is left for the next start.
+/// Removes the directories of killed exporters. The next start retries those that cannot be removed.
 fn remove_leftovers(base: &Path) {
     let Ok(entries) = fs::read_dir(base) else { return };
     for entry in entries.flatten() {
@@ -223,7 +223,7 @@ mod tests {
         let second = ours.ready().unwrap();
         assert_eq!(fs::metadata(&second).unwrap().permissions().mode() & 0o777, 0o700);
         assert!(!is_abandoned(&second));
-        // Without its lock a successor would take it for a dead one's.
+        // Without its lock another exporter would remove it as abandoned.
         fs::remove_file(second.join(LOCK)).unwrap();
         let third = ours.ready().unwrap();
         assert!(!is_abandoned(&third) && !second.exists());

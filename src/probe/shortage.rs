@@ -1,4 +1,4 @@
-//! What this machine lacks when it can open or start nothing more. That is no fault of any node.
+//! Exhausted resources of this machine: it cannot open or start anything more. That is no fault of any node.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-/// A limit of this machine that was met.
+/// A limit of this machine that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shortage {
     /// The exporter's own limit of open files.
@@ -20,7 +20,7 @@ pub enum Shortage {
 }
 
 impl Shortage {
-    /// What lacked when a process could not be started.
+    /// The shortage behind a process that could not be started.
     pub(crate) fn of_process(error: &io::Error) -> Option<Self> {
         match Errno::from_io_error(error)? {
             Errno::AGAIN => Some(Self::Tasks),
@@ -28,7 +28,7 @@ impl Shortage {
         }
     }
 
-    /// What lacked when a session could not be begun, by the error or one of its causes.
+    /// The shortage behind a session that could not be opened, from the error or one of its causes.
     pub(crate) fn of_session(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut cause = Some(error);
         while let Some(error) = cause {
@@ -92,7 +92,7 @@ mod tests {
         ] {
             assert_eq!(of(errno), (Some(shortage), Some(shortage)));
         }
-        // Of a socket it says only that many connect at once.
+        // For a socket it means only that many connect at once.
         assert_eq!(of(Errno::AGAIN), (Some(Shortage::Tasks), None));
         for errno in [Errno::CONNREFUSED, Errno::NOENT, Errno::PIPE] {
             assert_eq!(of(errno), (None, None), "{errno}");

@@ -1,4 +1,4 @@
-//! What is held of one repo, while the listing goes on.
+//! Accumulates the tarballs and sidecars of one repo during a listing.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use super::{RepoSummary, Tarball, Verification};
 use crate::inventory::Repo;
 use crate::text::escape_into;
 
-/// One repo of the listing: a few tarballs and sidecars, however many there are.
+/// One repo of the listing: it keeps a few tarballs and sidecars, however many are listed.
 #[derive(Debug)]
 pub(super) struct RepoAccumulator {
     /// `<kind>/<name>`, as bytes.
     pub(super) prefix: Arc<[u8]>,
     /// The same as a label.
     pub(super) repo: Repo,
-    /// Whether it is looked at; else it is only known, so that its tarballs can be passed over quickly.
+    /// Whether the repo is selected. An ignored repo is kept only so that its tarballs can be skipped quickly.
     pub(super) selected: bool,
-    /// How many tarballs were listed, those that were listed twice too.
+    /// How many tarballs were listed, duplicates included.
     pub(super) records: u64,
-    /// Its tarballs; `None` while only sidecars were seen.
+    /// Its tarballs; `None` if only sidecars were listed so far.
     pub(super) tarballs: Option<Tarballs>,
     /// Its sidecars.
     pub(super) sidecars: Sidecars,
 }
 
-/// How many tarballs before the newest it is compared with. A tarball that is cut short is no measure for the next one: as
-/// long as one of so many is whole, it shows.
+/// How many previous tarballs the newest is compared with. A truncated tarball is no measure for the next: a second one is
+/// detected as long as one of these is complete.
 const COMPARED: usize = 3;
 
 /// The tarballs of a repo.
@@ -38,7 +38,7 @@ const COMPARED: usize = 3;
 pub(super) struct Tarballs {
     /// The last by stamp, then by name.
     pub(super) newest: File,
-    /// The [`COMPARED`] before it at most, the newest of them first.
+    /// At most [`COMPARED`] before it, newest first.
     before: Vec<File>,
     oldest: (Stamp, i64),
     count: u64,
@@ -60,7 +60,7 @@ impl File {
         Self { stamp, name: name.to_owned(), size, mtime }
     }
 
-    /// Becomes another file, in the memory of this one.
+    /// Overwrites it with another file, reusing its memory.
     fn set(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64) {
         self.name.clear();
         self.name.extend_from_slice(name);
@@ -79,12 +79,12 @@ impl File {
 }
 
 impl RepoAccumulator {
-    /// A repo of which nothing has been seen yet.
+    /// An empty accumulator.
     pub(super) fn new(prefix: Arc<[u8]>, repo: Repo, selected: bool) -> Self {
         Self { prefix, repo, selected, records: 0, tarballs: None, sidecars: Sidecars::default() }
     }
 
-    /// Takes a tarball in, of which `share` are to be plotted.
+    /// Adds a tarball; `share` is the number of plot points.
     pub(super) fn add_tarball(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64, share: usize) {
         self.records += 1;
         match &mut self.tarballs {
@@ -107,13 +107,13 @@ impl RepoAccumulator {
         }
     }
 
-    /// Takes the sidecar of the tarball of this name in.
+    /// Adds the sidecar of the tarball of this name.
     pub(super) fn add_sidecar(&mut self, stamp: Stamp, name: &[u8], says: impl FnOnce() -> SidecarContent) {
         let newest = self.tarballs.as_ref().map(|tarballs| tarballs.newest.key());
         self.sidecars.add((stamp, name), newest, says);
     }
 
-    /// What is said of the repo; `None` when it has sidecars only.
+    /// The repo's summary; `None` if it has only sidecars.
     pub(super) fn summary(&mut self, zone: &TimeZone, share: usize) -> Option<RepoSummary> {
         let points = std::mem::take(&mut self.tarballs.as_mut()?.points);
         let tarballs = self.tarballs.as_ref()?;
@@ -149,7 +149,7 @@ impl Tarballs {
                 let newest = self.file(stamp, name, size, mtime);
                 self.before.insert(0, std::mem::replace(&mut self.newest, newest));
             }
-            // A directory that changes while it is read can give a name twice; it must not be its own predecessor.
+            // A directory that changes during the listing can give a name twice; a tarball must not be its own predecessor.
             Ordering::Equal => return,
             Ordering::Less => match self.before.binary_search_by(|file| key.cmp(&file.key())) {
                 Ok(_) => return,
@@ -167,7 +167,7 @@ impl Tarballs {
         self.total_bytes = self.total_bytes.saturating_add(size);
     }
 
-    /// A file to be kept, in the memory of the one that has to go for it.
+    /// Keeps a file, reusing the memory of the one it replaces.
     fn file(&mut self, stamp: Stamp, name: &[u8], size: u64, mtime: i64) -> File {
         if self.before.len() == COMPARED
             && let Some(mut file) = self.before.pop()
@@ -178,7 +178,7 @@ impl Tarballs {
         File::new(stamp, name, size, mtime)
     }
 
-    /// The largest of those before the newest; of several as large, the newest.
+    /// The largest of those before the newest; among equals, the newest.
     fn largest_before(&self) -> Option<&File> {
         self.before.iter().rev().max_by_key(|file| file.size)
     }

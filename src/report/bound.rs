@@ -1,35 +1,35 @@
-//! Which repos of a listing are kept when there are more than a target may have.
+//! Limits the repos of a target.
 //!
-//! A node can invent as many repos as it likes, with names as long as it likes, and each name stands in a dozen series. So
-//! both are bounded. Kept are the repos whose labels sort first, in whatever order the node lists them: the same tree
-//! always gives the same series.
+//! A node can invent any number of repos with names of any length, and each name becomes a dozen series. So both the
+//! number and the total length are bounded. The repos whose labels sort first are kept, in whatever order the node lists
+//! them, so the same tree always gives the same series.
 
 use std::collections::BTreeMap;
 
 use crate::inventory::Repo;
 
-/// How many repos of one target are told apart where the configuration does not name them.
+/// How many repos of a target are kept if the configuration does not name them.
 pub(super) const MOST_REPOS: usize = 20_000;
 
-/// How many bytes their labels may have together, as they stand in the exposition: 52 for each of so many repos.
+/// The total length of their labels in the exposition, in bytes: 52 for each repo on average.
 pub(super) const MOST_LABEL_BYTES: usize = 1 << 20;
 
-/// The repos kept so far, each with a place of the caller's.
+/// The repos kept so far, each with the caller's index.
 #[derive(Debug, Default)]
 pub(super) struct Bound {
     kept: BTreeMap<Repo, usize>,
     bytes: usize,
-    /// The first label, in their order, that was too much.
+    /// The first label in sort order that was dropped.
     cut: Option<Repo>,
 }
 
 impl Bound {
-    /// Whether a repo can still be kept: it comes before all that were not.
+    /// Whether a repo can still be kept: it sorts before all that were dropped.
     pub(super) fn admits(&self, repo: &Repo) -> bool {
         self.cut.as_ref().is_none_or(|cut| repo < cut)
     }
 
-    /// Keeps a repo that is admitted, and gives the places of those that are too much now. The repo's own may be among them.
+    /// Keeps an admitted repo, and returns the indices of those that are dropped for it, possibly its own.
     pub(super) fn keep(&mut self, repo: Repo, place: usize) -> Vec<usize> {
         self.bytes += label_bytes(&repo);
         self.kept.insert(repo, place);
@@ -55,7 +55,7 @@ fn label_bytes(repo: &Repo) -> usize {
 mod tests {
     use super::*;
 
-    /// The repos that are left of these.
+    /// The repos that remain.
     fn kept(repos: impl Iterator<Item = Repo>) -> Vec<Repo> {
         let mut bound = Bound::default();
         for repo in repos {

@@ -1,7 +1,7 @@
-//! From records to a [`Report`], in memory that grows with repos.
+//! Builds a [`Report`] from records, in memory that grows with the number of repos.
 //!
-//! Nothing is allocated for a record: per repo a handful of files is kept in memory that is used again. Repos are bounded
-//! too (see [`Bound`]), since a node can invent as many as it likes.
+//! A record allocates nothing: each repo keeps a handful of files in memory that is reused. The number of repos is bounded
+//! too (see [`Bound`]), since a node can invent any number.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,16 +21,16 @@ use crate::inventory::{Repo, Target};
 use crate::listing::{Begin, End, Record};
 use crate::text::escape_into;
 
-/// How many rejects are kept in words.
+/// How many rejects are kept as messages.
 const REJECTS_KEPT: usize = 5;
 
-/// The directory directly below the root that stands while a transfer goes on.
+/// The directory below the root that exists during a transfer.
 const LOCK: &[u8] = b"LOCKED";
 
-/// Takes the records of one listing in and gives its report.
+/// Builds the report of one listing from its records.
 ///
-/// Counted in [`Report::records`] is every tarball that fits the layout, of repos that are not looked at too. Sidecars are
-/// never rejects of their own: one that fits no tarball is passed over.
+/// [`Report::records`] counts every tarball that fits the layout, including those of ignored repos. Sidecars are never
+/// rejects: one that fits no tarball is ignored.
 #[derive(Debug)]
 pub struct Builder {
     target: Arc<Target>,
@@ -41,24 +41,24 @@ pub struct Builder {
     records: u64,
     rejects: Rejects,
     accumulators: Vec<RepoAccumulator>,
-    /// Places in `accumulators` of repos that were too much, to be used again.
+    /// Indices in `accumulators` of dropped repos, for reuse.
     free: Vec<usize>,
-    /// Which repos are kept where the configuration does not name them.
+    /// The repos that are kept if the configuration does not name them.
     bound: Bound,
     /// Tarballs of repos that are not kept.
     surplus: u64,
-    /// How many points of each may be kept.
+    /// How many plot points each repo may keep.
     share: usize,
     by_prefix: HashMap<Arc<[u8]>, usize>,
-    /// The repo of the record before: tarballs of one repo come in runs.
+    /// The repo of the previous record: tarballs of one repo come in runs.
     last: Option<usize>,
 }
 
-/// What becomes of a repo's files.
+/// How a repo's files are treated.
 enum Slot {
-    /// They are summarised here.
+    /// They are summarised at this index.
     Held(usize),
-    /// They are counted only.
+    /// They are only counted.
     PassedOver,
     /// There are too many repos, or their names are too long.
     TooMuch,
@@ -85,7 +85,7 @@ impl Builder {
         }
     }
 
-    /// Takes one record in.
+    /// Adds a record.
     pub fn record(&mut self, record: Record<'_>) {
         match record {
             Record::Begin(begin) => self.begin = Some(begin),
@@ -107,13 +107,13 @@ impl Builder {
         }
     }
 
-    /// The report of a listing that has reached its end mark; `taken` is our clock when its first record came.
+    /// The report of a listing that has reached its end mark; `taken` is the exporter's clock at its first record.
     ///
-    /// `None` when the listing never began, which the parser rules out.
+    /// `None` if the listing never began, which the parser rules out.
     pub fn finish(mut self, end: End, taken: Timestamp) -> Option<Report> {
         let begin = self.begin?;
         let zone = self.target.timezone.clone().unwrap_or_else(|| {
-            // An offset beyond all zones is taken as none.
+            // An offset beyond all zones counts as none.
             TimeZone::fixed(Offset::from_seconds(begin.utc_offset).unwrap_or(Offset::UTC))
         });
         self.accumulators.retain(|accumulator| accumulator.selected);
@@ -192,12 +192,12 @@ impl Builder {
         }
     }
 
-    /// Makes a place for a repo seen for the first time, or says what becomes of it without one.
+    /// Creates an accumulator for a new repo, or says how else to treat it.
     fn admit(&mut self, prefix: &[u8]) -> Option<Slot> {
         let slash = memchr::memchr(b'/', prefix)?;
         let repo = Repo::from_path(&prefix[..slash], &prefix[slash + 1..]);
         let selected = self.target.selects(&repo);
-        // Those that the configuration names are as many as it names.
+        // The configuration bounds the number of repos that it names.
         let bounded = selected && self.target.expected.is_none();
         if bounded && !self.bound.admits(&repo) {
             return Some(Slot::TooMuch);
@@ -231,12 +231,12 @@ impl Builder {
         None
     }
 
-    /// Lets go of a repo that is too much.
+    /// Drops a repo that exceeds the limits.
     fn let_go(&mut self, at: usize) {
         let gone = &mut self.accumulators[at];
         self.surplus += gone.records;
         self.by_prefix.remove(&gone.prefix);
-        // Its memory goes too, and it is not looked at in the end.
+        // This also frees its memory, and keeps it out of the report.
         *gone = RepoAccumulator::new(Arc::from([]), Repo::from_label(""), false);
         self.free.push(at);
         if self.last == Some(at) {
@@ -252,7 +252,7 @@ impl Builder {
     }
 }
 
-/// A node's file time; one beyond what a calendar holds is the last that it does.
+/// A node's file time, limited to what the calendar can represent.
 fn instant(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }

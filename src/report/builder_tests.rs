@@ -86,7 +86,7 @@ fn a_tarball_that_is_listed_twice_is_not_its_own_predecessor() {
     assert_eq!(env(&report).previous.as_ref().unwrap().path, BEFORE);
 }
 
-/// The sizes of the newest and of what it is compared with, of tarballs of the days of a month, in whichever order they come.
+/// The sizes of the newest tarball and of the one it is compared with, for tarballs of the days of a month in any order.
 fn compared(sizes: &[u64]) -> (u64, Option<u64>) {
     let path = |at: usize| format!("svn/env/2012/11/{:02}/161023/env-{at}.tar.gz", at + 1);
     let paths: Vec<String> = (0..sizes.len()).map(path).collect();

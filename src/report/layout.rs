@@ -1,18 +1,17 @@
-//! Where a tarball lies: `<kind>/<name>/<YYYY>/<MM>/<DD>/<HHMMSS>/<name>[-<revision>].tar.gz` below the root.
+//! The layout of tarballs: `<kind>/<name>/<YYYY>/<MM>/<DD>/<HHMMSS>/<name>[-<revision>].tar.gz` below the root.
 //!
-//! Paths are bytes, and a name can hold any byte but a newline and the slash. What lies beneath a real directory
-//! `<kind>/<name>/last/` is the copy that a careless `cp -L` or `scp -r` makes of the `last` link: such paths are
-//! neither tarballs of their own nor faults.
+//! Paths are bytes, and a name can contain any byte except newline and slash. A real directory `<kind>/<name>/last/` is
+//! the copy that `cp -L` or `scp -r` makes of the `last` link: paths below it are neither tarballs nor rejects.
 
 use memchr::memchr;
 
 use super::path_error::PathError;
 use super::stamp::Stamp;
 
-/// What a tarball's sidecar has after the tarball's name.
+/// The suffix of a sidecar, after the tarball's name.
 pub(super) const SIDECAR_SUFFIX: &[u8] = b".dna";
 
-/// No path that fits the layout is longer: three names of at most 255 bytes, and the stamp.
+/// The length of the longest path that fits the layout: three names of at most 255 bytes, and the stamp.
 const LONGEST: usize = 3 * 255 + Stamp::LEN + 4;
 
 /// A path that fits the layout.
@@ -28,8 +27,8 @@ pub(super) struct BackupPath<'a> {
 
 /// Finds where a path lies; `None` for a copy beneath `last/`.
 ///
-/// `repo_before` is the repo of the path before this one: tarballs of one repo come in runs, and a path that begins
-/// with it need not be searched for slashes.
+/// `repo_before` is the repo of the previous path: tarballs of one repo come in runs, and a path that begins with it
+/// need not be searched for slashes.
 pub(super) fn parse_path<'a>(
     path: &'a [u8],
     repo_before: &[u8],
@@ -56,7 +55,7 @@ pub(super) fn parse_path<'a>(
     Ok(Some(BackupPath { repo, stamp, file }))
 }
 
-/// Length of `<kind>/<name>` in a path that goes on after it.
+/// Length of `<kind>/<name>` in a path that continues after it.
 fn repo_len(path: &[u8]) -> Option<usize> {
     let kind = memchr(b'/', path).filter(|len| *len > 0)?;
     let name = memchr(b'/', &path[kind + 1..]).filter(|len| *len > 0)?;

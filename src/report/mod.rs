@@ -1,6 +1,6 @@
-//! What a probe found out: a listing, summarised per repo in memory that grows with repos, not with tarballs.
+//! Reports: a listing summarised by repo, in memory that grows with the number of repos, not of tarballs.
 //!
-//! All of it is pure: no clock, no input or output.
+//! The module is pure: no clock, no I/O.
 
 mod accumulator;
 mod bound;
@@ -28,64 +28,63 @@ use crate::listing::Method;
 pub use builder::Builder;
 pub use points::{MOST_POINTS, Point};
 
-/// What one complete or nearly complete listing of a target says.
+/// The summary of a complete or nearly complete listing of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// When the listing began, by our clock.
+    /// When the listing began, by the exporter's clock.
     pub taken: Timestamp,
-    /// With what the node lists.
+    /// The tool that the node lists with.
     pub method: Method,
-    /// Where the root really lies on the node.
+    /// The real path of the root on the node.
     pub root: String,
-    /// The node's clock less ours, in seconds.
+    /// The node's clock minus the exporter's, in seconds.
     pub clock_offset: f64,
     /// The zone that the stamps were read in: the hub's, or else the node's own offset from UTC.
     pub zone: TimeZone,
-    /// The repos found, of those that are looked at.
+    /// The repos found, without ignored ones.
     pub repos: BTreeMap<Repo, RepoSummary>,
     /// Tarballs read, of all repos.
     pub records: u64,
     /// Names that do not fit the layout.
     pub rejects: Rejects,
-    /// Tarballs of repos that are not looked at, because the target has more repos, or longer names, than are told apart;
-    /// 0 for nearly every target.
+    /// Tarballs of repos that are ignored because the target has too many repos or too long names; normally 0.
     pub surplus: u64,
-    /// How many directories or files could not be read; unless it is 0, absence proves nothing.
+    /// How many directories or files could not be read. Unless it is 0, absence proves nothing.
     pub unreadable: u64,
-    /// The transfer lock, if one stands.
+    /// The transfer lock, if there is one.
     pub lock: Option<Lock>,
-    /// Room where the tarballs lie, if the node could tell.
+    /// Sizes of the tarballs' file system, if the node could tell.
     pub filesystem: Option<Filesystem>,
-    /// Whole hours by which the stamps in the paths run ahead of the files' own times, when all agree on a
-    /// number other than 0: the hub's `timezone` is then missing or wrong.
+    /// Whole hours by which the stamps in the paths are ahead of the files' own times, if all agree on a number other
+    /// than 0: the hub's `timezone` is then missing or wrong.
     pub zone_shift_hours: Option<i32>,
 }
 
 impl Report {
-    /// Whether it is so new that no other is wanted yet (`min_probe_interval`).
+    /// Whether it is young enough to be served without a new probe (`min_probe_interval`).
     pub fn is_younger_than(&self, interval: Duration, now: Timestamp) -> bool {
         let age = now.duration_since(self.taken);
         !age.is_negative() && age.unsigned_abs() < interval
     }
 }
 
-/// What is held of one repo.
+/// The tarballs of one repo, summarised.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RepoSummary {
     /// The newest tarball by its stamp.
     pub newest: Tarball,
-    /// What it is compared with: the largest of the three before it, or of as many as are held. One that was cut short is no
-    /// measure for the next.
+    /// The tarball it is compared with: the largest of the three before it, or of as many as there are, so that a
+    /// truncated one is no measure for the next.
     pub previous: Option<Tarball>,
-    /// When the oldest was made.
+    /// When the oldest tarball was made.
     pub oldest: Timestamp,
-    /// How many are held.
+    /// How many there are.
     pub count: u64,
-    /// All of them together, in bytes.
+    /// Their total size in bytes.
     pub total_bytes: u64,
-    /// Whether the newest is what its sidecar says.
+    /// Whether the newest agrees with its sidecar.
     pub verification: Verification,
-    /// The newest [`MOST_POINTS`] tarballs at most, the oldest first, to be plotted; fewer where there are very many repos.
+    /// At most the newest [`MOST_POINTS`] tarballs, oldest first, for the plot; fewer if the target has very many repos.
     pub points: Box<[Point]>,
 }
 
@@ -100,10 +99,10 @@ pub struct Tarball {
     pub path: String,
 }
 
-/// What the sidecars say of a repo's newest tarball.
+/// What the sidecar says about a repo's newest tarball.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
-    /// The repo has no sidecars at all, so their absence says nothing.
+    /// The repo has no sidecars at all, so their absence means nothing.
     NoSidecars,
     /// The sidecar could not be read on the node (no `awk`), so nothing is known.
     Unknown,
@@ -116,12 +115,12 @@ pub enum Verification {
         /// The size it gives, in bytes.
         says: u64,
     },
-    /// The sidecar cannot be understood.
+    /// The sidecar cannot be parsed.
     Garbled,
 }
 
 impl Verification {
-    /// Whether the newest tarball's sidecar is there and gives its size; `None` when nothing is known.
+    /// Whether the newest tarball has a sidecar that gives its size; `None` if unknown.
     pub fn verified(self) -> Option<bool> {
         match self {
             Self::Verified => Some(true),
@@ -132,7 +131,7 @@ impl Verification {
 }
 
 impl RepoSummary {
-    /// The newest tarball's size over that of [`RepoSummary::previous`]; `None` without one that has a size.
+    /// The newest tarball's size divided by that of [`RepoSummary::previous`]; `None` if there is none or it is empty.
     pub fn size_ratio(&self) -> Option<f64> {
         let previous = self.previous.as_ref().filter(|previous| previous.size > 0)?;
         Some(self.newest.size as f64 / previous.size as f64)
@@ -144,22 +143,22 @@ impl RepoSummary {
 pub struct Rejects {
     /// How many.
     pub count: u64,
-    /// The first few, each with what is wrong with it.
+    /// The first few, each with the reason.
     pub first: Vec<String>,
 }
 
 /// A transfer lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// Since when it stands, by the node's clock.
+    /// When it was created, by the node's clock.
     pub since: Timestamp,
 }
 
-/// Room on a file system, in bytes.
+/// Sizes of a file system, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filesystem {
-    /// All of it.
+    /// The total size.
     pub size: u64,
-    /// What is left for ordinary users.
+    /// The space available to ordinary users.
     pub avail: u64,
 }

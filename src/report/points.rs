@@ -1,11 +1,11 @@
-//! The newest tarballs of a repo as points of a plot: stamp and size, and nothing else, in bounded memory.
+//! The newest tarballs of a repo as plot points: only stamp and size, in bounded memory.
 
 use super::stamp::Stamp;
 
-/// How many points are kept of one repo.
+/// How many points a repo keeps.
 pub const MOST_POINTS: usize = 400;
 
-/// How many points are kept of one target, beyond which its repos share them.
+/// How many points a target keeps; its repos share them.
 const MOST_IN_ALL: usize = 400_000;
 
 /// One tarball in a plot.
@@ -17,23 +17,23 @@ pub struct Point {
 }
 
 impl Point {
-    /// When it was made, as seconds since 1970 on the wall in the hub's zone.
+    /// When it was made: local time of the hub's zone, as seconds since 1970.
     pub fn made(self) -> i64 {
         self.stamp.wall_seconds()
     }
 }
 
-/// How many points each of so many repos may keep.
+/// How many points each repo may keep, given their number.
 pub(super) fn share_of(repos: usize) -> usize {
     (MOST_IN_ALL / repos.max(1)).clamp(2, MOST_POINTS)
 }
 
-/// Points as they come in, in any order.
+/// Collects points in any order.
 #[derive(Debug, Default)]
 pub(super) struct Points(Vec<Point>);
 
 impl Points {
-    /// Takes a point in; of more than twice `share` the older half is let go, so that this costs next to nothing.
+    /// Adds a point. Beyond twice `share` the older half is dropped at once, which makes this cheap.
     pub(super) fn add(&mut self, stamp: Stamp, size: u64, share: usize) {
         if self.0.len() >= 2 * share {
             self.keep_newest(share);
@@ -49,10 +49,10 @@ impl Points {
         }
     }
 
-    /// The newest of them, the oldest first, each once.
+    /// The newest points, oldest first, without duplicates.
     pub(super) fn newest(mut self, share: usize) -> Box<[Point]> {
         self.0.sort_unstable();
-        // A directory that changes while it is read can give a name twice.
+        // A directory that changes during the listing can give a name twice.
         self.0.dedup();
         let excess = self.0.len().saturating_sub(share);
         self.0.drain(..excess);

@@ -52,7 +52,7 @@ pub(crate) fn target() -> Target {
     }
 }
 
-/// A report of these repos with nothing else to say.
+/// A report of these repos, without problems.
 pub(crate) fn report<const N: usize>(repos: [(&str, RepoSummary); N]) -> Report {
     let repos: BTreeMap<_, _> =
         repos.into_iter().map(|(repo, found)| (Repo::from_label(repo), found)).collect();

@@ -2,25 +2,25 @@
 
 use super::stamp::Stamp;
 
-/// How many sidecars of a repo are remembered while its newest tarball is not yet known.
+/// How many sidecars of a repo are kept until its newest tarball is known.
 ///
 /// A listing may give all sidecars before all tarballs. The newest tarball's sidecar is then lost only if more than
 /// this many sidecars are stamped later than any tarball, and the tarball counts as having none.
 const REMEMBERED: usize = 8;
 
-/// What one sidecar says.
+/// The content of a sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SidecarContent {
-    /// The tarball has so many bytes.
+    /// It gives this size in bytes.
     Size(u64),
-    /// Nothing that can be understood, or far too much.
+    /// It cannot be parsed, or is far too long.
     Garbled,
-    /// Nobody has read it: the node has no `awk`.
+    /// It was not read: the node has no `awk`.
     Unread,
 }
 
 impl SidecarContent {
-    /// What a sidecar with this content says.
+    /// Parses the content of a sidecar.
     pub(super) fn of(content: Option<&[u8]>, reads_sidecars: bool) -> Self {
         match content {
             Some(text) => size_in(text).map_or(Self::Garbled, Self::Size),
@@ -34,7 +34,7 @@ impl SidecarContent {
 #[derive(Debug, Default)]
 pub(super) struct Sidecars {
     seen: bool,
-    /// In the order of their tarballs.
+    /// Ordered by their tarballs.
     latest: Vec<Sidecar>,
 }
 
@@ -46,7 +46,7 @@ struct Sidecar {
 }
 
 impl Sidecars {
-    /// Notes that the repo has sidecars, and this one if it can still matter: `newest` is the newest tarball so far.
+    /// Adds a sidecar if it can still matter, given the newest tarball so far.
     pub(super) fn add(
         &mut self,
         key: (Stamp, &[u8]),
@@ -61,7 +61,7 @@ impl Sidecars {
         if self.latest.len() < REMEMBERED {
             self.latest.insert(later_from, Sidecar { stamp: key.0, file: key.1.to_owned(), says: says() });
         } else if let Some(at) = later_from.checked_sub(1) {
-            // The earliest makes room, and its memory is used again.
+            // The earliest is replaced, and its memory reused.
             self.latest[..=at].rotate_left(1);
             let sidecar = &mut self.latest[at];
             (sidecar.stamp, sidecar.says) = (key.0, says());
@@ -75,7 +75,7 @@ impl Sidecars {
         self.seen
     }
 
-    /// What the sidecar of this tarball says; `None` when it has none.
+    /// The content of this tarball's sidecar; `None` if it has none.
     pub(super) fn of(&self, key: (Stamp, &[u8])) -> Option<SidecarContent> {
         self.latest.iter().find(|sidecar| sidecar.key() == key).map(|sidecar| sidecar.says)
     }
@@ -117,17 +117,17 @@ fn size_in(text: &[u8]) -> Option<u64> {
     rest.0.trim_ascii().is_empty().then_some(size)?
 }
 
-/// What is still to be read.
+/// The rest of the text.
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    /// Takes this byte, and the blanks before it; takes nothing if something else comes.
+    /// Consumes this byte and the blanks before it, or nothing if another byte follows.
     fn byte(&mut self, wanted: u8) -> Option<()> {
         self.0 = self.0.trim_ascii_start().strip_prefix(&[wanted])?;
         Some(())
     }
 
-    /// Takes a string without escapes.
+    /// Consumes a string without escapes.
     fn string(&mut self) -> Option<&'a [u8]> {
         let (quote, rest) =
             self.0.trim_ascii_start().split_first().filter(|(quote, _)| b"'\"".contains(quote))?;
@@ -140,7 +140,7 @@ impl<'a> Cursor<'a> {
         Some(text)
     }
 
-    /// Takes a whole number.
+    /// Consumes a whole number.
     fn number(&mut self) -> Option<u64> {
         let text = self.0.trim_ascii_start();
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();

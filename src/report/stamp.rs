@@ -1,8 +1,7 @@
-//! The stamp in a path: the hub's local time, with no offset written anywhere.
+//! The stamp in a path: the hub's local time, without an offset.
 //!
-//! A stamp is kept as it reads on the wall, packed so that it orders; only the few that end up in a report
-//! become instants. In the hour that is repeated when summer time ends the order of two stamps can be wrong,
-//! by less than that hour.
+//! A stamp is stored as local time, packed so that it can be compared; only the few in a report become instants.
+//! In the hour that is repeated when summer time ends, the order of two stamps can be wrong by less than that hour.
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -10,10 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::path_error::PathError;
 
-/// How far a file's own time may lie from one of two possible instants and still decide between them.
+/// How far a file's own time may be from one of two possible instants and still decide between them.
 const MTIME_DECIDES_WITHIN: SignedDuration = SignedDuration::from_hours(6);
 
-/// A civil time as the decimal digits `YYYYMMDDHHMMSS`, of which a calendar has been asked that they exist.
+/// A civil time as the decimal digits `YYYYMMDDHHMMSS`, checked against the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stamp(u64);
 
@@ -45,13 +44,13 @@ impl Stamp {
         Ok(Self(((date * 100 + hour) * 100 + minute) * 100 + second))
     }
 
-    /// The text it was read from.
+    /// The text it was parsed from.
     pub(super) fn to_text(self) -> String {
         let (date, time) = (self.0 / 1_000_000, self.0 % 1_000_000);
         format!("{:04}/{:02}/{:02}/{time:06}", date / 10_000, date / 100 % 100, date % 100)
     }
 
-    /// The time on the wall; `None` is ruled out by [`Stamp::parse`].
+    /// The local time; [`Stamp::parse`] rules out `None`.
     fn civil(self) -> Option<DateTime> {
         let at = |place: u64, modulus: u64| i8::try_from(self.0 / place % modulus).ok();
         DateTime::new(
@@ -66,11 +65,11 @@ impl Stamp {
         .ok()
     }
 
-    /// Seconds since 1970 as they pass on the wall, without a calendar: there are many of them to be plotted.
+    /// Local time as seconds since 1970, computed without a calendar, because plots need many of them.
     pub(super) fn wall_seconds(self) -> i64 {
         let at = |place: u64, modulus: u64| (self.0 / place % modulus) as i64;
         let (year, month, day) = (at(10_000_000_000, 10_000), at(100_000_000, 100), at(1_000_000, 100));
-        // Years from March to February, so that the day that comes and goes is the last.
+        // Years from March to February, so that the leap day is the last.
         let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
         let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
         ((days * 24 + at(10_000, 100)) * 60 + at(100, 100)) * 60 + at(1, 100)
@@ -78,10 +77,10 @@ impl Stamp {
 
     /// The instant it stands for in a zone.
     ///
-    /// A time that the clock jumped over in spring is taken as if the clock had not moved. One that it showed
-    /// twice in autumn is the candidate nearest to the file's own time (`mtime`, seconds since the epoch) when
-    /// that lies within six hours of one; else, as after a copy that kept no times, it is the earlier: a tarball
-    /// seems an hour too old rather than an hour too young.
+    /// A time that the clock skips in spring is read as if the clock had not moved. A time that occurs twice in
+    /// autumn is the candidate nearest to the file's own time (`mtime`, seconds since the epoch), if that is within
+    /// six hours of one. Otherwise, as after a copy without times, it is the earlier: a tarball then seems an hour
+    /// too old rather than an hour too young.
     pub(super) fn instant(self, zone: &TimeZone, mtime: i64) -> Timestamp {
         let Some(civil) = self.civil() else { return Timestamp::UNIX_EPOCH };
         let ambiguous = zone.to_ambiguous_timestamp(civil);

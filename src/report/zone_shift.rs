@@ -1,15 +1,15 @@
-//! Whether the stamps are in another time zone than was thought.
+//! Detects stamps in another time zone than the configured one.
 //!
-//! A stamp is made when a backup begins and the file's own time (mtime) when it ends, so that a tarball's mtime lies
-//! shortly after its stamp, provided that the transfer keeps times (`rsync -t`, `scp -p`). A missing or wrong
-//! `timezone` moves all stamps by the same whole hours (zones at half hours are not found out).
+//! The stamp is the time when a backup begins, the file's own time (mtime) the time when it ends. So a tarball's mtime is
+//! shortly after its stamp, if the transfer preserves times (`rsync -t`, `scp -p`). A missing or wrong `timezone` moves
+//! all stamps by the same number of whole hours (zones at half hours are not detected).
 //!
-//! - **Stamps ahead of mtimes** cannot come about otherwise, so that one repo is evidence enough. A large tarball can take
-//!   long to write, so a repo that is ahead by no whole number of hours neither proves nor refutes.
-//! - **Mtimes later than the stamps** are what a transfer that keeps no times gives too, some hours after each backup: only three
-//!   repos or more that all agree are evidence.
+//! - **Stamps ahead of mtimes** have no other cause, so one repo is enough evidence. A large tarball can take long to
+//!   write, so a repo that is not ahead by whole hours neither proves nor refutes a shift.
+//! - **Mtimes later than the stamps** also result from a transfer that does not preserve times, some hours after each
+//!   backup. Only three or more repos that all agree are evidence.
 
-/// How far from a whole hour a difference may lie: time to write the tarball, and clocks.
+/// How far a difference may be from a whole hour: time to write the tarball, and clock differences.
 const TOLERANCE: i64 = 15 * 60;
 
 /// How many repos must agree when mtimes lie after the stamps.
@@ -20,19 +20,19 @@ const FARTHEST: i64 = 26;
 
 const HOUR: i64 = 3600;
 
-/// How far the stamp of one repo's newest tarball runs ahead of its mtime.
+/// How far the stamp of a repo's newest tarball is ahead of its mtime.
 enum Lead {
-    /// By this many hours, which may be none.
+    /// This many whole hours, possibly 0.
     Hours(i64),
-    /// By no whole number of hours: this many seconds.
+    /// This many seconds, which is not a whole number of hours.
     Odd(i64),
 }
 
-/// The hours by which stamps run ahead of mtimes, given both (seconds since the epoch) of each repo's newest tarball and
-/// the node's clock; `None` when there is no such shift, or no saying.
+/// The whole hours by which stamps are ahead of mtimes; `None` if there is no shift or it is unclear. It takes stamp and
+/// mtime (seconds since the epoch) of each repo's newest tarball, and the node's clock.
 pub(super) fn whole_hours(newest: impl Iterator<Item = (i64, i64)>, now: i64) -> Option<i32> {
     let leads: Vec<Lead> = newest
-        // A time that was never set, or lies in the future, says nothing.
+        // A time that was never set or is in the future proves nothing.
         .filter(|(_, mtime)| *mtime > 24 * HOUR && *mtime <= now.saturating_add(TOLERANCE))
         .map(|(stamp, mtime)| lead(stamp.saturating_sub(mtime)))
         .collect();
@@ -61,7 +61,7 @@ mod tests {
 
     const NOW: i64 = 1_352_822_400;
 
-    /// The shift when stamps run ahead of mtimes by these minutes.
+    /// The shift if stamps are ahead of mtimes by these minutes.
     fn shift(minutes: &[i64]) -> Option<i32> {
         let stamp = NOW - 1000 * HOUR;
         whole_hours(minutes.iter().map(|minutes| (stamp, stamp - minutes * 60)), NOW)

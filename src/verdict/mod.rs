@@ -1,7 +1,7 @@
-//! The verdict: what a report means, given the limits and the time.
+//! The verdict: judges a report by the limits and the time.
 //!
-//! This is the only place that judges. The metrics, the page, the tables and the alert rules show what is
-//! decided here. It is pure: the time is handed in.
+//! Only this module judges. Metrics, pages, tables and alert rules show its decisions. It is pure: the caller
+//! passes the time in.
 
 mod node_problem;
 mod repo;
@@ -21,24 +21,24 @@ use crate::report::Report;
 pub use node_problem::NodeProblem;
 pub use repo_problem::RepoProblem;
 
-/// How far a node's clock may be off ours.
+/// How far a node's clock may differ from the exporter's.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How bad it is.
+/// Its severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Within every limit.
     #[default]
     Ok,
-    /// Somebody should look within days.
+    /// Needs attention within days.
     Warn,
     /// There is no backup to rely on.
     Alarm,
 }
 
 impl Status {
-    /// The word for it, in tables and JSON.
+    /// Its name in tables and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -54,9 +54,9 @@ impl fmt::Display for Status {
     }
 }
 
-/// What the report of one target means.
+/// The verdict on the report of one target.
 ///
-/// Whether the report is fresh, and whether the last probe reached the node, is for the one who keeps it to say.
+/// It does not cover whether the report is fresh, or whether the last probe reached the node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// The worst of the repos and of the target's own problems.
@@ -68,7 +68,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// How many repos are ok, warn and alarm, and the worst that is said of the target.
+    /// How many repos are ok, warn and alarm, and the worst status of the target.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally { status: self.status, ..Tally::default() };
         for repo in self.repos.values() {
@@ -82,12 +82,12 @@ impl Verdict {
     }
 }
 
-/// What is said of one repo.
+/// The verdict on one repo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RepoVerdict {
     /// The worst of the problems.
     pub status: Status,
-    /// What is the matter with it, worst first; nothing when all is well.
+    /// Its problems, worst first; empty if all is well.
     pub problems: Vec<RepoProblem>,
     /// How many tarballs are held; `None` when none was found and the listing is not complete.
     pub held: Option<u64>,
@@ -105,7 +105,7 @@ impl RepoVerdict {
         Self { status, problems, held, in_transfer }
     }
 
-    /// The reasons in words, worst first; empty when there is nothing to say.
+    /// The problems as messages, worst first; empty if all is well.
     pub fn words(&self) -> Vec<String> {
         let transfer = self.in_transfer.then(|| "newest is in transfer".to_owned());
         self.problems.iter().map(RepoProblem::to_string).chain(transfer).collect()
@@ -117,11 +117,11 @@ impl RepoVerdict {
 pub struct Tally {
     /// Repos within every limit.
     pub ok: u64,
-    /// Repos that somebody should look at.
+    /// Repos that need attention within days.
     pub warn: u64,
     /// Repos without a backup to rely on.
     pub alarm: u64,
-    /// The worst of them and of what is said of the targets.
+    /// The worst status among the repos and the targets' own problems.
     pub status: Status,
 }
 
@@ -136,7 +136,7 @@ impl std::iter::Sum for Tally {
     }
 }
 
-/// Judges a target by its report, at a time that is handed in.
+/// Judges a target by its report at a given time.
 pub fn judge(target: &Target, report: &Report, now: Timestamp) -> Verdict {
     let lock = report.lock.as_ref();
     let mut repos: BTreeMap<Repo, RepoVerdict> = report

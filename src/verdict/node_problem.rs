@@ -1,4 +1,4 @@
-//! What is to be said of a target as a whole.
+//! Problems of a target as a whole.
 
 use std::fmt;
 
@@ -7,49 +7,49 @@ use jiff::SignedDuration;
 use super::Status;
 use crate::human::{Age, Counted, Places};
 
-/// Something about a target, rather than about one of its repos. Its `Display` is a line for people.
+/// A problem of a target rather than of one of its repos. `Display` is a message of one line.
 ///
 /// PromQL as at [`RepoProblem`](super::RepoProblem), matched on `hub` and `node`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum NodeProblem {
-    /// All could be read, and there is not one tarball, nor is a repo expected, of which that would be said: a disk that was
-    /// emptied, another directory than the right one, or only names that do not fit the layout.
+    /// The listing is complete and contains no tarball, and no repo is expected by name: the disk is empty or not mounted,
+    /// the directory is the wrong one, or no name fits the layout.
     /// `probe_success == 1 unless tarballs`
     NoTarballs,
-    /// There are more repos, or longer names, than are told apart: those that sort last are not looked at.
+    /// There are too many repos, or too long names: those that sort last are ignored.
     Inflated {
         /// How many tarballs they have.
         surplus: u64,
     },
-    /// The transfer lock has stood for so long that it excuses nothing any more: a transfer hangs, or was cut and left
-    /// it behind. `time() - locked_timestamp_seconds > max by (hub, node) (max_age_seconds)`
+    /// The transfer lock is so old that it no longer excuses anything: a transfer hangs, or was interrupted and left it
+    /// behind. `time() - locked_timestamp_seconds > max by (hub, node) (max_age_seconds)`
     StaleLock {
-        /// For how long it has stood.
+        /// Its age.
         age: SignedDuration,
     },
-    /// The transfer lock is dated more than an hour ahead of the clock: nobody knows since when it stands, and it excuses
-    /// nothing. `time() - locked_timestamp_seconds < -3600`
+    /// The transfer lock is dated more than an hour ahead of the clock: its age is unknown, and it excuses nothing.
+    /// `time() - locked_timestamp_seconds < -3600`
     FutureLock {
         /// How far ahead.
         by: SignedDuration,
     },
-    /// Not all could be read: what seems to be missing may be there.
+    /// The listing is incomplete: what seems to be missing may exist.
     Incomplete {
         /// How many directories or files could not be read.
         unreadable: u64,
     },
-    /// Stamps run ahead of the files' own times by whole hours.
+    /// Stamps are ahead of the files' own times by whole hours.
     ZoneShift {
         /// By how many.
         hours: i32,
     },
-    /// The node's clock is more than a minute off ours: `abs(clock_offset_seconds) > 60`
+    /// The node's clock differs from the exporter's by more than a minute: `abs(clock_offset_seconds) > 60`
     ClockOff {
-        /// The node's clock less ours.
+        /// The node's clock minus the exporter's.
         offset: SignedDuration,
     },
-    /// Names that do not fit the layout: `listing_rejects > 0`. No warning by itself, since strangers' files may lie
-    /// there for good; a repo whose tarballs are misplaced grows too old or is missing.
+    /// Names that do not fit the layout: `listing_rejects > 0`. No warning by itself, since other files may be there on
+    /// purpose; a repo whose tarballs are misplaced becomes too old or missing.
     Rejects {
         /// How many.
         count: u64,
@@ -57,7 +57,7 @@ pub enum NodeProblem {
 }
 
 impl NodeProblem {
-    /// How bad it is.
+    /// Its severity.
     pub fn status(&self) -> Status {
         match self {
             Self::NoTarballs => Status::Alarm,
@@ -71,7 +71,7 @@ impl NodeProblem {
         }
     }
 
-    /// The word for it in JSON.
+    /// Its name in JSON.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoTarballs => "no_tarballs",
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_note_says_what_is_wrong() {
+    fn every_node_problem_says_what_is_wrong() {
         let seconds = SignedDuration::from_secs;
         for (problem, words) in [
             (

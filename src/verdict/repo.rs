@@ -8,19 +8,19 @@ use super::{RepoProblem, RepoVerdict};
 use crate::inventory::Limits;
 use crate::report::{Lock, RepoSummary, Verification};
 
-/// A stamp, or the lock's time, may be so far ahead of our clock: clocks differ.
+/// How far a stamp or a lock may be ahead of the exporter's clock, since clocks differ.
 pub(super) const FUTURE: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long a lock excuses where no `max_age` is in force: one that is switched off, or no repo at all.
+/// How long a lock excuses if no `max_age` applies: it is switched off, or there is no repo.
 pub(super) const LOCK_WITHOUT_MAX_AGE: SignedDuration = SignedDuration::from_hours(26);
 
-/// How long a lock excuses what it may explain. At the limit itself it still does, and one that is dated further ahead than
-/// [`FUTURE`] never does.
+/// How long a lock excuses the problems of a transfer. The limit is inclusive. A lock dated further ahead than [`FUTURE`]
+/// excuses nothing.
 pub(super) fn lock_limit(limits: &Limits) -> SignedDuration {
     limits.max_age.map_or(LOCK_WITHOUT_MAX_AGE, signed)
 }
 
-/// Judges a repo of which tarballs were found. Exactly at a limit is within it.
+/// Judges a repo that has tarballs. Limits are inclusive.
 pub(super) fn judge(
     found: &RepoSummary,
     limits: &Limits,
@@ -52,7 +52,7 @@ pub(super) fn judge(
     RepoVerdict::new(problems, Some(found.count), in_transfer)
 }
 
-/// What the newest tarball itself has against it: all that a transfer may explain.
+/// The problems of the newest tarball itself: those that a running transfer may explain.
 fn newest(found: &RepoSummary, limits: &Limits) -> Vec<RepoProblem> {
     let size = found.newest.size;
     let mut problems = Vec::new();
@@ -65,7 +65,7 @@ fn newest(found: &RepoSummary, limits: &Limits) -> Vec<RepoProblem> {
         Verification::Garbled => problems.push(RepoProblem::Garbled),
         Verification::Verified | Verification::NoSidecars | Verification::Unknown => {}
     }
-    // What is empty is said to be empty, not to have shrunk too.
+    // An empty tarball is reported as empty only, not as shrunk too.
     if let (Some(ratio), Some(limit), Some(previous)) =
         (found.size_ratio(), limits.min_size_ratio, &found.previous)
         && size > 0
@@ -77,7 +77,7 @@ fn newest(found: &RepoSummary, limits: &Limits) -> Vec<RepoProblem> {
     problems
 }
 
-/// A limit so long that no age exceeds it is none.
+/// A limit too long for the type never takes effect, so the longest span stands in for it.
 fn signed(limit: Duration) -> SignedDuration {
     SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX)
 }

@@ -1,4 +1,4 @@
-//! What can be the matter with one repo.
+//! Problems of one repo.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use jiff::SignedDuration;
 use super::Status;
 use crate::human::{Age, Bytes, Limit, Places};
 
-/// One thing that is the matter with a repo. Its `Display` is a line for people.
+/// A problem of a repo. `Display` is a message of one line.
 ///
-/// Each comes from one simple rule over the metrics, given here in PromQL, with the prefix `scm_backup_` left out and every
-/// comparison matched on `hub`, `node` and `repo`. *Excused* stands for the rule at
+/// Each corresponds to a rule over the metrics. The rules are given in PromQL without the prefix `scm_backup_`, and every
+/// comparison is matched on `hub`, `node` and `repo`. *Excused* means the rule at
 /// [`RepoVerdict::in_transfer`](super::RepoVerdict::in_transfer).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RepoProblem {
-    /// Expected, and none is held: `tarballs == 0 and repo_expected == 1`.
+    /// Expected, and there is no tarball: `tarballs == 0 and repo_expected == 1`.
     Missing,
-    /// Expected and not seen, but not all could be read: `repo_expected == 1 unless tarballs`, after a success.
+    /// Expected and not found in an incomplete listing: `repo_expected == 1 unless tarballs`, after a success.
     NotSeen {
         /// How many directories or files could not be read.
         unreadable: u64,
@@ -33,7 +33,7 @@ pub enum RepoProblem {
     Empty,
     /// The newest has no sidecar: `tarball_verified == 0`, unless excused.
     NoSidecar,
-    /// The newest has not the size that its sidecar gives: `tarball_verified == 0`, unless excused.
+    /// The newest differs in size from its sidecar: `tarball_verified == 0`, unless excused.
     Contradicted {
         /// Its size in bytes.
         size: u64,
@@ -52,19 +52,19 @@ pub enum RepoProblem {
         previous: u64,
         /// The limit in force.
         limit: f64,
-        /// Whether its sidecar says that it really is so small.
+        /// Whether its sidecar confirms the small size.
         verified: bool,
     },
-    /// Fewer are held than the limit: `tarballs < min_tarballs and tarballs > 0`.
+    /// There are fewer tarballs than the limit: `tarballs < min_tarballs and tarballs > 0`.
     TooFew {
-        /// How many are held.
+        /// How many there are.
         held: u64,
         /// The limit in force.
         wanted: u64,
     },
-    /// More are held than the limit: `tarballs > max_tarballs`.
+    /// There are more tarballs than the limit: `tarballs > max_tarballs`.
     TooMany {
-        /// How many are held.
+        /// How many there are.
         held: u64,
         /// The limit in force.
         wanted: u64,
@@ -77,7 +77,7 @@ pub enum RepoProblem {
 }
 
 impl RepoProblem {
-    /// How bad it is.
+    /// Its severity.
     pub fn status(&self) -> Status {
         match self {
             Self::Missing
@@ -95,7 +95,7 @@ impl RepoProblem {
         }
     }
 
-    /// The word for it in JSON.
+    /// Its name in JSON.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -122,7 +122,7 @@ impl fmt::Display for RepoProblem {
             }
             Self::TooOld { age, limit } => {
                 let (age, limit) = (Age(age).to_string(), Limit(limit).to_string());
-                // An age is cut: just after the limit it reads like it, for an hour where it counts in days.
+                // Ages are truncated: just after the limit the age reads the same as the limit.
                 let over = if age == limit { "just over " } else { "" };
                 write!(f, "newest is {over}{age} old, limit {limit}")
             }
@@ -138,7 +138,7 @@ impl fmt::Display for RepoProblem {
             }
             Self::Garbled => f.write_str("newest has a sidecar that cannot be parsed"),
             Self::Shrunk { size, previous, limit, verified } => {
-                // Cut, not rounded, so that it never seems to reach the limit.
+                // Truncated, not rounded, so that it never seems to reach the limit.
                 let ratio = (size as f64 / previous as f64 * 100.0).floor() / 100.0;
                 let (size, previous) = (Bytes(size), Bytes(previous));
                 write!(f, "newest is {size}, {ratio} of the largest recent one ({previous}), limit {limit}")?;
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_concern_reads_as_a_sentence_in_human_units() {
+    fn every_repo_problem_reads_as_a_sentence_in_human_units() {
         let hours = SignedDuration::from_hours;
         for (problem, words) in [
             (RepoProblem::Missing, "missing: expected, but there is no tarball"),

@@ -49,7 +49,7 @@ fn a_healthy_repo_is_ok_without_words() {
     assert!(repo.words().is_empty() && !repo.in_transfer);
 }
 
-/// Known trouble 3.
+/// Known problem 3.
 #[test]
 fn a_tarball_cut_by_a_timeout_is_an_alarm_the_same_night() {
     let mut found = with_newest(|newest| newest.size = 1_147_682_816);
@@ -65,7 +65,7 @@ fn a_tarball_cut_by_a_timeout_is_an_alarm_the_same_night() {
     );
 }
 
-/// Known trouble 3, on a node without sidecars.
+/// Known problem 3, on a node without sidecars.
 #[test]
 fn a_cut_tarball_is_an_alarm_without_sidecars_too() {
     let mut found = with_newest(|newest| newest.size = 1_147_682_816);
@@ -74,7 +74,7 @@ fn a_cut_tarball_is_an_alarm_without_sidecars_too() {
     assert_eq!((verdict.status, words(&verdict)), (Status::Alarm, vec!["shrunk"]));
 }
 
-/// Known trouble 4.
+/// Known problem 4.
 #[test]
 fn a_newest_tarball_of_three_months_ago_is_an_alarm() {
     let found = with_newest(|newest| newest.made = at(TAKEN - 92 * 24 * HOUR));
@@ -83,7 +83,7 @@ fn a_newest_tarball_of_three_months_ago_is_an_alarm() {
     assert_eq!(verdict.words(), ["newest is 92d old, limit 26h"]);
 }
 
-/// Known trouble 5.
+/// Known problem 5.
 #[test]
 fn tarballs_that_pile_up_are_a_warning() {
     let verdict = judged(&target(), &report([(ENV, RepoSummary { count: 41, ..healthy() })]));
@@ -91,7 +91,7 @@ fn tarballs_that_pile_up_are_a_warning() {
     assert_eq!(verdict.words(), ["41 held, at most 30 expected (has purging stopped?)"]);
 }
 
-/// Known trouble 8.
+/// Known problem 8.
 #[test]
 fn a_repo_that_is_expected_but_absent_is_an_alarm() {
     let verdict = judge(&expecting(&[ENV, "tracs/env"]), &report([(ENV, healthy())]), at(TAKEN));
@@ -256,7 +256,7 @@ fn a_node_without_any_tarball_is_an_alarm_where_nothing_is_expected() {
         (Status::Warn, vec![NodeProblem::Inflated { surplus: 5 }])
     );
 
-    // Where something is expected it is that which is missing, and what may not be read may be there.
+    // An expected repo is missing by name, and unreadable directories may contain tarballs.
     assert!(judge(&expecting(&[ENV]), &report([]), at(TAKEN)).problems.is_empty());
     let partial = judge(&target(), &Report { unreadable: 1, ..report([]) }, at(TAKEN));
     assert_eq!(partial.problems, [NodeProblem::Incomplete { unreadable: 1 }]);

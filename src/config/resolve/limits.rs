@@ -1,4 +1,4 @@
-//! The limits in force: a repo's of one hub, a repo's, the node's, the hub's, `[ENV]`'s, ours.
+//! Resolves limits, most specific first: a repo of one hub, a repo, the node, the hub, `[ENV]`, the default.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,12 @@ use crate::config::section::Section;
 use crate::config::sections::Sections;
 use crate::inventory::{Limits, Repo};
 
-/// One target, whose limits are wanted.
+/// A target whose limits are resolved.
 pub(super) struct Limited<'a> {
     pub(super) hub: &'a str,
     pub(super) names: &'a Names<'a>,
     pub(super) sections: &'a Sections,
-    /// What holds where no repo is named, the nearest first.
+    /// The sections that apply to all repos, most specific first.
     pub(super) outer: [Option<&'a Section>; 3],
 }
 
@@ -55,7 +55,7 @@ impl Limited<'_> {
             && min > max
         {
             let (low, high) = (suggest(&keys::MIN_TARBALLS, from), suggest(&keys::MAX_TARBALLS, from));
-            // The nearer of the two is the one that was set against the other.
+            // Report the more specific of the two.
             let nearer = [low, high].into_iter().flatten().min_by_key(|(distance, _)| *distance);
             if let Some((_, setting)) = nearer {
                 let text = format!(

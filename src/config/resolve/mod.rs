@@ -1,4 +1,4 @@
-//! From what is written to what it means.
+//! Resolves sections into the inventory.
 
 mod limits;
 mod reader;
@@ -20,9 +20,9 @@ use crate::inventory::{Connection, Hub, Inventory, Repo, Target};
 use limits::Limited;
 use reader::Reader;
 
-/// How long connecting may take where nothing is configured.
+/// The default of `timeout`.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a probe may take where nothing is configured: a cold cache takes most of a minute.
+/// The default of `probe_timeout`: with a cold cache a listing takes most of a minute.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Every hub that has a section, with its nodes.
@@ -39,7 +39,7 @@ pub(super) fn inventory(
             Some(section) => {
                 hubs.insert(name.clone(), hub(name, listed, section, sections, &mut reader));
             }
-            // Its section may be one that could not be read.
+            // Its section may be one that could not be parsed.
             None if reader.diagnostics.incomplete => {}
             None => reader.diagnostics.warn(
                 &listed.location,
@@ -162,7 +162,7 @@ fn connection(
     reader: &mut Reader<'_>,
 ) -> Connection {
     let from = [of_node, env];
-    // What stands in `[HUB]` wins over defaults; against the node's own section it is a contradiction.
+    // `[HUB]` wins over defaults, but must not contradict the node's own section.
     let user = reader.get(&keys::USER, &[of_node], names);
     let port = reader.get(&keys::PORT, &[of_node], names);
     if let (Some(inline), Some(own)) = (&address.user, &user)

@@ -1,4 +1,4 @@
-//! Reading single settings.
+//! Reads single settings.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use crate::config::section::Section;
 use crate::config::sections::{Sections, Subject};
 use crate::config::value;
 
-/// Reads settings and notes what is wrong with them.
+/// Reads settings and records their faults.
 pub(super) struct Reader<'a> {
     env: Env<'a>,
     pub(super) diagnostics: &'a mut Diagnostics,
-    /// The settings that have been looked at, by file and line.
+    /// The settings that have been read, by file and line.
     read: BTreeSet<(usize, usize)>,
 }
 
@@ -23,8 +23,7 @@ impl<'a> Reader<'a> {
         Self { env, diagnostics, read: BTreeSet::new() }
     }
 
-    /// The value from the first of these sections that has the key; `None` where none has it or, which is then
-    /// a fault, its value is bad.
+    /// The value from the first of these sections that has the key; `None` if none has it, or if its value is a fault.
     pub(super) fn get<T>(&mut self, key: &Key<T>, from: &[Option<&Section>], names: &Names<'_>) -> Option<T> {
         let setting = from.iter().flatten().find_map(|section| section.get(key.known.name))?;
         self.read.insert((setting.location.position, setting.location.line));
@@ -37,7 +36,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Checks what nothing has needed so far, for it is as wrong as what is in use.
+    /// Checks the settings that nothing has read so far, since their faults count too.
     pub(super) fn check_unread(&mut self, sections: &Sections) {
         for (subject, section) in &sections.0 {
             let (hub, node) = match subject {

@@ -1,4 +1,4 @@
-//! Whether the `[repo …]` sections are about repos that can be there.
+//! Checks that `[repo …]` sections apply to repos that can exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::config::suggest::suggest;
 use crate::config::value;
 use crate::inventory::{Hub, Repo};
 
-/// Notes the sections that limit nothing: of a hub that is not monitored, or of a repo that is not selected.
+/// Records sections that limit nothing: of a hub that is not monitored, or of a repo that is not selected.
 pub(super) fn judge_sections(hubs: &BTreeMap<String, Hub>, sections: &Sections, reader: &mut Reader<'_>) {
     for (only, repo, section) in sections.repos() {
         if let Some(name) = only.filter(|name| !hubs.contains_key(*name)) {
@@ -20,7 +20,7 @@ pub(super) fn judge_sections(hubs: &BTreeMap<String, Hub>, sections: &Sections, 
         }
         let concerned = hubs.values().filter(|hub| only.is_none_or(|name| name == hub.name));
         let selections: Option<Vec<_>> = concerned.map(|hub| selected(hub, sections)).collect();
-        // Where every repo found is taken, any can come to be there.
+        // Without `select` any repo can appear.
         let Some(selections) = selections else { continue };
         let selected: BTreeSet<&Repo> = selections.into_iter().flatten().collect();
         if selected.contains(repo) || hubs.is_empty() {
@@ -39,7 +39,7 @@ pub(super) fn judge_sections(hubs: &BTreeMap<String, Hub>, sections: &Sections, 
     }
 }
 
-/// The repos a hub selects; `None` where it takes every one, or where that cannot be said.
+/// The repos that a hub selects; `None` if it takes every one, or if that is unknown.
 fn selected<'a>(hub: &'a Hub, sections: &Sections) -> Option<&'a BTreeSet<Repo>> {
     sections.hub(&hub.name)?.get(keys::SELECT.known.name)?;
     hub.targets.values().next()?.expected.as_ref()

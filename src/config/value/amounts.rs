@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Read, quoted, unfit};
 
-/// Longest wait that can be configured.
+/// The longest duration that can be configured.
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Greatest age that can be configured.
+/// The longest age that can be configured.
 const CENTURY: Duration = Duration::from_secs(36_525 * 24 * 3600);
 
 /// A time: `26h`, `7d`, `1.5h`, `90m`, or seconds without a unit.
@@ -38,7 +38,7 @@ fn decimal(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| plain && number.is_finite())
 }
 
-/// How long to wait for something: more than nothing, at most a day.
+/// A time limit: more than 0, at most a day.
 pub(in crate::config) fn wait(text: &str) -> Read<Duration> {
     let duration = duration(text, DAY, "a day")?;
     if duration.is_zero() {
@@ -48,7 +48,7 @@ pub(in crate::config) fn wait(text: &str) -> Read<Duration> {
     }
 }
 
-/// How long something stays good: nothing, or at most a day.
+/// An interval: from 0 to a day.
 pub(in crate::config) fn interval(text: &str) -> Read<Duration> {
     duration(text, DAY, "a day")
 }
@@ -65,12 +65,12 @@ pub(in crate::config) fn age(text: &str) -> Read<Option<Duration>> {
     })
 }
 
-/// A least count, or `off`.
+/// A minimum count, or `off`.
 pub(in crate::config) fn least(text: &str) -> Read<Option<u64>> {
     limit(text, count)
 }
 
-/// A greatest count, or `off`.
+/// A maximum count, or `off`.
 pub(in crate::config) fn most(text: &str) -> Read<Option<u64>> {
     limit(text, |text| match count(text)? {
         0 => Err("0 allows no tarball at all; write how many tarballs are allowed, or off".to_owned()),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn invalid_time_is_refused() {
         let endless = "9".repeat(400);
         for text in [
             "", "h", "-1h", "+1h", "1e3", "inf", "NaN", ".5h", "1.2.3h", "1y", "1h30m", "1 day", "٣h",

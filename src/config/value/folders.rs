@@ -1,9 +1,9 @@
-//! What becomes part of the path of a hub's tarballs on a node.
+//! Values that become part of the path of a hub's tarballs on a node.
 
 use super::{Read, quoted, unfit};
 use crate::text::is_hidden;
 
-/// The host name of a hub as it stands in paths: one component of a path.
+/// The host name of a hub as it appears in paths: one path component.
 pub(in crate::config) fn srvnode(text: &str) -> Read<String> {
     let odd = |c: char| c.is_whitespace() || is_hidden(c) || "/$`\\'\",;*?".contains(c);
     if text.contains(odd) || matches!(text, "." | "..") || text.starts_with(['-', '~']) {
@@ -12,7 +12,7 @@ pub(in crate::config) fn srvnode(text: &str) -> Read<String> {
     Ok(text.to_owned())
 }
 
-/// The directory on the node that holds `backup/`, with a leading variable written `$NAME`.
+/// The directory on the node that contains `backup/`; a leading variable becomes `$NAME`.
 pub(in crate::config) fn scm_fold(text: &str) -> Read<String> {
     let (start, rest) = match text.strip_prefix('$') {
         Some(variable) => {

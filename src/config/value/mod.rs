@@ -1,4 +1,4 @@
-//! Values: from text to what is meant, or what is wrong with it and what to write instead.
+//! Parses values. An error says what is wrong and what to write instead.
 
 mod amounts;
 mod folders;
@@ -19,12 +19,12 @@ pub(super) use ssh::{gateway, host, port, shell, user};
 
 type Read<T> = Result<T, String>;
 
-/// What a shell takes for any text.
+/// Wildcards of a shell.
 const WILDCARDS: [char; 4] = ['*', '?', '[', ']'];
-/// What could be meant to stand between two words of a list; only spaces do.
+/// Characters that users may try as separators of a list; only spaces are.
 const SEPARATORS: [char; 2] = [',', ';'];
 
-/// Text for a message: marked off, and cut where it is long.
+/// Text for a message: quoted, and truncated if it is long.
 pub(super) fn quoted(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("`{}…`", &text[..end]),
@@ -32,12 +32,12 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// What is said of a value that cannot be taken: what it is not, and what to write instead.
+/// The message for an invalid value.
 fn unfit(text: &str, wrong: &str) -> String {
     format!("{} {wrong}", quoted(text))
 }
 
-/// Yes or no, in the words of Python's ConfigParser.
+/// A boolean, in the notation of Python's ConfigParser.
 pub(super) fn yes_or_no(text: &str) -> Read<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(true),
@@ -81,7 +81,7 @@ pub(super) fn timezone(text: &str) -> Read<TimeZone> {
     })
 }
 
-/// The address of a page, as the key `reporturl` takes it.
+/// The address of a page, for the key `reporturl`.
 ///
 /// # Errors
 /// Says what is wrong with it.
@@ -128,8 +128,8 @@ fn as_repo(text: &str) -> Option<Repo> {
     (good(kind) && good(name) && !name.contains('/')).then(|| Repo::from_label(text))
 }
 
-/// Without wildcards and separators: with them it would be a repo that no node ever holds, and the real ones would not
-/// be expected.
+/// The message for values that are no repos. Wildcards and separators are rejected, because they would name a repo that no
+/// node has, and the real ones would not be expected.
 fn no_repos(bad: &[&str]) -> String {
     let what = are_not(bad, "a repo", "repos");
     if bad.iter().any(|text| text.contains(WILDCARDS)) {
@@ -153,7 +153,7 @@ pub(super) fn emails(text: &str) -> Read<Vec<String>> {
     })
 }
 
-/// One mail address, as the key `email` takes it.
+/// One mail address, for the key `email`.
 ///
 /// # Errors
 /// Says what is wrong with it.
@@ -161,7 +161,7 @@ pub fn mail_address(text: &str) -> Result<String, String> {
     email(text).ok_or_else(|| unfit(text, "is not a mail address; write it like who@example.org"))
 }
 
-/// What a mail server, and Alertmanager before it, takes for an address, less what needs quotes.
+/// A mail address that Alertmanager and mail servers accept, without those that need quotes.
 fn email(text: &str) -> Option<String> {
     let odd = |c: char| is_hidden(c) || c.is_whitespace() || "\"'`<>()[]\\,;:$|".contains(c);
     let (local, domain) = text.split_once('@')?;
@@ -173,7 +173,7 @@ fn email(text: &str) -> Option<String> {
     good.then(|| text.to_owned())
 }
 
-/// Every word of a text, or what is said about all the bad ones.
+/// Parses every word of a text, or reports all bad ones.
 fn words<T>(text: &str, read: impl Fn(&str) -> Option<T>, wrong: impl Fn(&[&str]) -> String) -> Read<Vec<T>> {
     let bad: Vec<&str> = text.split_whitespace().filter(|word| read(word).is_none()).collect();
     if bad.is_empty() { Ok(text.split_whitespace().filter_map(read).collect()) } else { Err(wrong(&bad)) }

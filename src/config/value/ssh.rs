@@ -1,4 +1,4 @@
-//! What becomes part of a command line of ssh.
+//! Values that become part of an ssh command line.
 
 use std::net::Ipv6Addr;
 
@@ -14,10 +14,10 @@ pub(in crate::config) fn port(text: &str) -> Read<u16> {
         .ok_or_else(|| unfit(text, "is not a port; write a number from 1 to 65535"))
 }
 
-/// A word that becomes part of a command line of ssh.
+/// A word that becomes part of an ssh command line.
 ///
-/// No leading dash, which would be an option, and nothing that means something to a shell: a `ProxyCommand`
-/// or `Match exec` of the user's own configuration hands such words to one.
+/// It must not start with a dash, like an option, or contain shell syntax: a `ProxyCommand` or `Match exec` of the user's
+/// configuration passes such words to a shell.
 fn word<'a>(text: &'a str, what: &str) -> Read<&'a str> {
     if text.is_empty() {
         return Err(format!("the {what} is missing; write one"));

@@ -1,4 +1,4 @@
-//! The command line of the `ssh` master, and the one a person would type.
+//! The command line of the `ssh` master, and the equivalent that a person can type.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,12 +8,12 @@ use crate::text::shell_word;
 
 /// Arguments for a master that listens on `socket`.
 ///
-/// What is not said here is left to the user's own ssh configuration. What is said here is what a probe must
-/// be sure of, whatever stands there: no question is ever asked, nothing is forwarded, the master stays in the
-/// foreground, notices a dead link, and prints errors (which tell the reason) but no banner.
+/// The user's ssh configuration decides everything that is not set here. These options are what a probe relies on
+/// whatever the configuration says: ssh asks no question, forwards nothing, stays in the foreground, detects a dead
+/// link, and prints errors (which give the reason) but no banner.
 pub(super) fn master(connection: &Connection, socket: &Path) -> Vec<OsString> {
     let mut args: Vec<OsString> = Vec::new();
-    // The first value given wins in ssh, so the command line overrides every configuration file.
+    // In ssh the first value wins, so the command line overrides every configuration file.
     for option in [
         "BatchMode=yes",
         "ControlPersist=no",
@@ -32,7 +32,7 @@ pub(super) fn master(connection: &Connection, socket: &Path) -> Vec<OsString> {
     ] {
         args.extend(["-o".into(), option.into()]);
     }
-    // It takes whole seconds: rounded up, so that it never cuts short what `timeout` allows.
+    // ssh takes whole seconds: rounded up, so that it never ends before `timeout`.
     let seconds = connection.timeout.as_millis().div_ceil(1000).max(1);
     args.extend(["-o".into(), format!("ConnectTimeout={seconds}").into()]);
     args.extend(["-o".into(), format!("StrictHostKeyChecking={}", strictness(connection)).into()]);
@@ -53,7 +53,7 @@ fn destination_args(connection: &Connection) -> Vec<OsString> {
         args.extend(["-o".into(), option]);
     }
     if let Some(file) = &connection.key_filename {
-        // -i takes the path as it is, but for percent signs.
+        // -i takes the path literally, except for percent signs.
         args.extend(["-i".into(), file.to_string_lossy().replace('%', "%%").into()]);
     }
     if let Some(gateway) = &connection.gateway {
@@ -76,27 +76,27 @@ fn strictness(connection: &Connection) -> &'static str {
     }
 }
 
-/// A path as a value of the ssh configuration language: one word, with nothing to expand.
+/// A path as a quoted value of the ssh configuration, without expansions.
 fn quoted(path: &Path) -> String {
     format!("\"{}\"", path.to_string_lossy().replace('%', "%%").replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// The command that a person types to see what the exporter sees; the remote command comes after it.
+/// The command that a person types to get the exporter's result; a remote command can follow.
 pub fn manual_command(connection: &Connection) -> String {
     shell_line(
         ["ssh".into(), "-o".into(), "BatchMode=yes".into()].into_iter().chain(destination_args(connection)),
     )
 }
 
-/// The command that a person types to run something simple on the node.
+/// The command that a person types to run a simple command on the node.
 pub fn manual_command_running(connection: &Connection, words: &[&str]) -> String {
     let remote = shell_line(words.iter().map(OsString::from));
-    // It is read by the shell here, and then by the one there.
+    // The local shell parses it first, then the node's.
     let remote = if remote.contains("'") { shell_line([OsString::from(remote)].into_iter()) } else { remote };
     format!("{} {remote}", manual_command(connection))
 }
 
-/// The command that a person types to be asked about the node's host key.
+/// The same, but ssh asks about an unknown host key.
 pub fn manual_command_asking(connection: &Connection) -> String {
     shell_line(
         ["ssh".into(), "-o".into(), "StrictHostKeyChecking=ask".into()]

@@ -1,42 +1,42 @@
-//! What the master's standard error says about why it ended.
+//! Interprets the master's standard error: why it ended.
 //!
-//! `ssh` gives one exit status (255) for everything, so the words are all there is. They have been stable for
-//! many releases; what is not recognised is no connection, with the words shown.
+//! `ssh` has one exit status (255) for every failure, so its messages are the only evidence. They have been stable for
+//! many releases. An unknown message counts as no connection and is shown.
 //!
-//! Only ssh's own words count. It also quotes the other side, which may be anybody as long as nobody has logged in, and it
-//! leaves line ends in a quotation as they are. So the lines are read in their order, each by its beginning, and the
-//! first that explains the end decides; one that ends in a quotation always decides, since what comes after it may be
-//! part of the quotation. No banner is among the lines: ours is not printed (see `args`), and that of a jump host comes
-//! after its host key was verified: whoever can write there could as well refuse the login in earnest.
+//! Only ssh's own messages count. ssh also quotes the other side, which is not authenticated before the login, and keeps
+//! line ends in the quotation. So the lines are matched in order, each by its beginning, and the first that explains the
+//! end decides. A line that ends in a quotation always decides, since the lines after it may be part of the quotation.
+//! Banners are not among the lines: ssh does not print the node's (see `args`), and prints a jump host's only after it
+//! has verified that host's key: a host that can write there could refuse the login just as well.
 
 use crate::probe::failure::{Cause, Denied, FileFault, HostKey, Internal, KeyFile, Words};
 
-/// What ssh says when the other side closed the connection before the login, as a server does that is only too busy
-/// (MaxStartups), so that another try may succeed.
+/// ssh's messages for a connection that the other side closed before the login. A busy server does that (MaxStartups),
+/// so another try may succeed.
 const CLOSED: &[&str] = &[
     "kex_exchange_identification: Connection closed by remote host",
     "kex_exchange_identification: read: Connection reset by peer",
     "Connection reset by ",
 ];
 
-/// The cause behind what a master printed before it ended.
+/// The cause behind a master's messages.
 pub(super) fn diagnose(stderr: &str) -> Cause {
     explained(stderr).unwrap_or_else(|| {
-        // The last one tells only that the connection is gone, where a ProxyCommand says before it why.
+        // The last line says only that the connection is gone; a ProxyCommand explains it before.
         let mut last: Vec<&str> = lines(stderr).rev().filter(|line| !line.is_empty()).take(3).collect();
         last.reverse();
         if last.is_empty() { Cause::Silent } else { Cause::NoConnection(Words::new(last.join("; "))) }
     })
 }
 
-/// Whether it is worth trying again at once. A jump host that refused the login, or could not reach the node, also
-/// shows as a closed connection, and is not asked again.
+/// Whether to retry at once. A jump host that refused the login, or could not reach the node, also shows as a closed
+/// connection, and is not retried.
 pub(super) fn is_busy(stderr: &str) -> bool {
     let closed = |line: &str| CLOSED.iter().any(|words| line.starts_with(words));
     explained(stderr).is_none() && lines(stderr).any(closed)
 }
 
-/// The cause, where a line gives one.
+/// The cause, if the line gives one.
 fn explained(stderr: &str) -> Option<Cause> {
     let mut key = None;
     for (number, line) in lines(stderr).enumerate() {
@@ -59,12 +59,12 @@ fn explained(stderr: &str) -> Option<Cause> {
     None
 }
 
-/// As one line ends for ssh: it writes CR LF where it thinks of a terminal.
+/// A line without its end: ssh writes CR LF for a terminal.
 fn lines(stderr: &str) -> impl DoubleEndedIterator<Item = &str> {
     stderr.split('\n').map(|line| line.trim_end_matches('\r').trim())
 }
 
-/// `user@host: Permission denied (publickey,password).`: the login, empty where an old ssh does not say it, and the
+/// `user@host: Permission denied (publickey,password).`: the login (empty if an old ssh does not name it) and the
 /// methods that the other side offers.
 fn denial(line: &str) -> Option<(&str, &str)> {
     let (login, methods) = match line.split_once(": Permission denied (") {
@@ -75,7 +75,7 @@ fn denial(line: &str) -> Option<(&str, &str)> {
     Some((login, methods.split(')').next().unwrap_or_default()))
 }
 
-/// What ssh says of a key of ours before it goes on without it.
+/// ssh's messages about a key file that it then ignores.
 fn complaint_of_key(line: &str) -> Option<KeyFile> {
     if let Some(rest) = line.strip_prefix("Permissions 0") {
         let (mode, path) = rest.split_once(" for '")?;
@@ -84,7 +84,7 @@ fn complaint_of_key(line: &str) -> Option<KeyFile> {
         return Some(KeyFile { path: path.into(), fault: FileFault::Open(mode) });
     }
     let (path, problem) = line.strip_prefix("Load key \"")?.rsplit_once("\": ")?;
-    // Of these it has said more before.
+    // ssh has printed a more precise message before.
     let fault = match problem {
         "bad permissions" => return None,
         "Permission denied" => FileFault::Unreadable(problem.to_owned()),
@@ -93,7 +93,7 @@ fn complaint_of_key(line: &str) -> Option<KeyFile> {
     Some(KeyFile { path: path.into(), fault })
 }
 
-/// What ssh says of a host key that it does not take.
+/// ssh's messages about a host key that it rejects.
 fn of_host_key<'a, I: Iterator<Item = &'a str>>(line: &str, rest: impl Fn() -> I) -> Option<Cause> {
     let framed = line.strip_prefix('@').and_then(|line| line.strip_suffix('@')).map(str::trim);
     let host_key = match framed {
@@ -119,11 +119,11 @@ fn of_host_key<'a, I: Iterator<Item = &'a str>>(line: &str, rest: impl Fn() -> I
     Some(Cause::HostKey(host_key))
 }
 
-/// What ssh says before it connects, or of its control socket: a fault on our own side.
+/// ssh's messages before it connects, or about its control socket: faults on the exporter's side.
 fn of_ourselves(line: &str) -> Option<Cause> {
     let starts = |words: &str| line.starts_with(words);
     let internal = if let Some(words) = line.strip_prefix("error: terminating, ") {
-        // Our own words, of the step that becomes ssh.
+        // The exporter's own messages, from the trampoline.
         Internal::NoSsh(Words::new(words))
     } else if starts("Can't open user config file ")
         || starts("Bad owner or permissions on ")
@@ -141,12 +141,12 @@ fn of_ourselves(line: &str) -> Option<Cause> {
     Some(Cause::Internal(internal))
 }
 
-/// What ssh says of the way to the node.
+/// ssh's messages about the way to the node.
 fn of_way(line: &str) -> Option<Cause> {
     let starts = |words: &str| line.starts_with(words);
     let timed_out = [": Connection timed out", ": Operation timed out"].iter().any(|end| line.ends_with(end));
     let words = || Words::new(line);
-    // What a jump host's sshd says of the node behind it: ssh's word for it, and then those of that sshd.
+    // A jump host's sshd about the node behind it: ssh's prefix, then the message of that sshd.
     let behind = line.strip_prefix("channel ").and_then(|line| Some(line.split_once(": open failed: ")?.1));
     Some(if starts("Received disconnect from ") {
         Cause::Disconnected(words())
@@ -264,7 +264,7 @@ mod tests {
         );
     }
 
-    /// As ssh prints what a server sends before anybody has proved who he is: with its line ends.
+    /// ssh's quotation of an unauthenticated server, with its line ends.
     #[test]
     fn what_comes_after_a_quotation_may_be_part_of_it() {
         let forged = [
@@ -289,7 +289,7 @@ mod tests {
                 assert!(!is_busy(&quotation));
             }
         }
-        // The methods that a node offers are its own words, too.
+        // The node chooses the text of its methods, too.
         let denial = format!("u@h: Permission denied (x\r\n{}\r\n", forged[1]);
         assert_eq!(diagnose(&denial).reason(), Reason::Auth);
     }

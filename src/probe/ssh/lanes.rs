@@ -1,5 +1,7 @@
-//! Who waits for whom. Logins and listings are limited in number, and one that hangs must not hold up the others: each
-//! kind waits in a lane of its own, and a place is lent only for as long as something happens.
+//! Lanes limit the number of concurrent logins and listings.
+//!
+//! Targets that hang must not delay the others. So each kind of target waits in its own lane, and gives its place back when
+//! nothing happens for some time.
 
 use std::future::Future;
 use std::pin::pin;
@@ -9,14 +11,14 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How long a login may take before its place goes to the next. Making one is a tenth of a second of work, also when
-/// all places are taken and the machine is busy hardly two; what takes longer waits for the other side.
+/// How long a login may keep its place. A login takes a tenth of a second of work, on a busy machine with all places taken
+/// hardly two seconds; a longer one waits for the other side.
 pub(super) const LOGIN_LOAN: Duration = Duration::from_secs(2);
 
-/// How long a listing may print nothing before its place goes to the next.
+/// How long a listing may print nothing and keep its place.
 pub(super) const SILENCE: Duration = Duration::from_secs(2);
 
-/// What is known of whoever wants a place.
+/// The lane that a target waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     /// It answered last time.
@@ -36,11 +38,11 @@ pub(super) struct Lanes {
     sizes: [u32; 3],
 }
 
-/// Places that are taken, until this is dropped.
+/// Places in use, released when dropped.
 pub(super) type Places<'a> = Vec<SemaphorePermit<'a>>;
 
 impl Lanes {
-    /// With so many places for the proven, the untried and the failing, and at least one.
+    /// Creates lanes with these numbers of places (at least one each) for the proven, the untried and the failing.
     pub(super) fn new(sizes: [usize; 3]) -> Self {
         let sizes =
             sizes.map(|size| u32::try_from(size.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX));
@@ -48,7 +50,7 @@ impl Lanes {
         Self { proven, untried, failing, sizes }
     }
 
-    /// Waits for a place; `None` when there will be none any more.
+    /// Waits for a place; `None` if the lanes are closed.
     pub(super) async fn enter(&self, lane: Lane) -> Option<Places<'_>> {
         let lane = match lane {
             Lane::Proven => &self.proven,
@@ -58,10 +60,10 @@ impl Lanes {
         Some(vec![lane.acquire().await.ok()?])
     }
 
-    /// Waits for every place there is.
+    /// Waits for all places.
     pub(super) async fn enter_alone(&self) -> Option<Places<'_>> {
         let mut places = Vec::new();
-        // Always in this order, so that no two wait for each other.
+        // Always in this order, which avoids a deadlock.
         for (lane, size) in [&self.proven, &self.untried, &self.failing].into_iter().zip(self.sizes) {
             places.push(lane.acquire_many(size).await.ok()?);
         }
@@ -96,7 +98,7 @@ impl Heard {
     }
 }
 
-/// Does the work, and gives the place back when it ends or after `loan`, whichever comes first.
+/// Does the work, and gives the place back when it ends or after `loan`.
 pub(super) async fn lent<T>(place: Places<'_>, loan: Duration, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     tokio::select! {
@@ -144,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether somebody finds a place within the time.
+    /// Whether a place becomes free within the time.
     async fn finds_place(lanes: &Lanes, lane: Lane, within: Duration) -> bool {
         timeout(within, lanes.enter(lane)).await.is_ok()
     }

@@ -1,7 +1,7 @@
 //! One `ssh` master process: a connection to a node over which listings are run.
 //!
-//! We start the process ourselves rather than through the `openssh` crate, which gives no pid and no standard
-//! error, and would leave the process behind when we are killed. The crate then talks to its control socket.
+//! The exporter starts the process itself rather than through the `openssh` crate, which gives no pid and no standard
+//! error, and would leave the process behind if the exporter is killed. The crate then talks to the control socket.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -25,10 +25,10 @@ use crate::inventory::Connection;
 use crate::probe::failure::{Cause, Internal, Words};
 use crate::probe::shortage::Shortage;
 
-/// How long what a command says besides may come after it printed its last.
+/// How long a command's standard error and status may come after the end of its output.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How much of a foreign standard error is kept: its end.
+/// How much of a standard error is kept: its end.
 const TAIL: usize = 8 * 1024;
 
 /// How much of a reply is read at once: what a pipe holds.
@@ -38,41 +38,41 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Master {
     session: Session,
-    /// Where it listens.
+    /// Its control socket.
     socket: PathBuf,
     begun: Instant,
     ended: watch::Receiver<bool>,
-    /// Dropped with us, which tells the supervisor to end the process.
+    /// Dropped with the master, which tells the supervisor to end the process.
     _wanted: oneshot::Sender<()>,
 }
 
-/// Why a command could not be run to its end.
+/// Why a command did not run to its end.
 #[derive(Debug)]
 pub(super) enum RunError {
-    /// The connection is gone.
+    /// The connection was lost.
     Lost,
-    /// The node refuses one more session on a living connection.
+    /// The node refuses another session on a live connection.
     Refused(String),
-    /// A limit of this machine was met.
+    /// A limit of this machine was reached.
     Short(Shortage),
 }
 
 /// How a command ended.
 #[derive(Debug)]
 pub struct CommandOutput {
-    /// The end of what it wrote on standard error.
+    /// The end of its standard error.
     pub stderr: String,
     /// Its exit status; `None` when it was not waited for, or ended by a signal.
     pub status: Option<i32>,
 }
 
-/// Why a connection could not be made.
+/// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum ConnectError {
     /// `ssh` ended without a login, or could not be started.
     Ended {
         failure: Cause,
-        /// The node seemed only too busy, so that another try may succeed.
+        /// Whether the node only seemed too busy, so that another try may succeed.
         busy: bool,
     },
     /// The deadline passed.
@@ -80,8 +80,8 @@ pub(super) enum ConnectError {
 }
 
 impl Master {
-    /// Starts a master and waits until it has logged in. Its process group is looked after by a task of `tasks`,
-    /// also when this future is dropped half way, and by the watchdog.
+    /// Starts a master and waits until it has logged in. A task of `tasks` supervises its process group, even if this
+    /// future is dropped half way, and so does the watchdog.
     pub(super) async fn connect(
         connection: &Connection,
         socket: PathBuf,
@@ -118,7 +118,7 @@ impl Master {
         let mut pause = Duration::from_millis(2);
         loop {
             tokio::select! {
-                // The supervisor drops its sender only after it has said that the process ended.
+                // The supervisor drops its sender only after it has reported the end of the process.
                 _ = ended.changed() => {
                     let words = words.lock().unwrap_or_else(PoisonError::into_inner).text();
                     return Err(ConnectError::Ended {
@@ -128,7 +128,7 @@ impl Master {
                 }
                 () = sleep(pause) => {}
             }
-            // ssh binds under another name and renames: once the name is there, it listens.
+            // ssh binds a temporary name and renames it: once the socket has its name, ssh listens.
             if socket.exists() {
                 let session = Session::resume_mux(socket.clone().into_boxed_path(), None);
                 return Ok(Self { session, socket, begun, ended, _wanted: wanted });
@@ -150,7 +150,7 @@ impl Master {
         *self.ended.borrow()
     }
 
-    /// Runs a command, gives it `input`, and hands what it prints to `sink` until that has had enough.
+    /// Runs a command with `input`, and passes its output to `sink` until that needs no more.
     pub(super) async fn run(
         &self,
         command: &str,
@@ -181,7 +181,7 @@ impl Master {
         let words = Mutex::new(Tail::default());
         let sides = async {
             let feed = async {
-                // A forced command does not read its input, and then the pipe breaks: no harm.
+                // A forced command does not read its input, and then the pipe breaks, which does no harm.
                 let _ = stdin.write_all(input).await;
                 drop(stdin);
             };
@@ -200,7 +200,7 @@ impl Master {
         let (mut sides, mut read) = (pin!(sides), pin!(read));
         let enough = tokio::select! {
             enough = &mut read => {
-                // Why it printed no more comes by the other way, and may come later.
+                // The reason why the output ended comes on standard error, possibly later.
                 if enough.is_continue() {
                     let _ = timeout(PATIENCE, sides).await;
                 }
@@ -209,13 +209,13 @@ impl Master {
             () = &mut sides => read.await,
         };
         let status = match enough {
-            // Whatever the node still prints is of no interest.
+            // The rest of the node's output is ignored.
             ControlFlow::Break(()) => None,
             ControlFlow::Continue(()) => match timeout(PATIENCE, child.wait()).await {
                 Ok(Ok(status)) => status.code(),
-                // The crate turns exit status 127 into this.
+                // The crate maps exit status 127 to this.
                 Ok(Err(openssh::Error::Remote(_))) => Some(127),
-                // The crate says the same of a command that a signal ended and of a master that is gone.
+                // The crate reports the same for a command that a signal ended and for a lost master.
                 Ok(Err(openssh::Error::RemoteProcessTerminated)) | Err(_)
                     if self.session.check().await.is_ok() =>
                 {
@@ -229,8 +229,8 @@ impl Master {
     }
 }
 
-/// Starts `ssh` by way of the trampoline, as our own executable: `/proc/self/exe` stays right when the file on disk
-/// has been replaced by a newer version.
+/// Starts `ssh` through the trampoline, in the exporter's own executable. `/proc/self/exe` stays valid when a newer version
+/// replaces the file on disk.
 fn start(connection: &Connection, socket: &Path, watchdog: &Watchdog) -> io::Result<Child> {
     Command::new("/proc/self/exe")
         .arg(trampoline::SUBCOMMAND)
@@ -238,14 +238,14 @@ fn start(connection: &Connection, socket: &Path, watchdog: &Watchdog) -> io::Res
         .args(args::master(connection, socket))
         .env("SSH_ASKPASS_REQUIRE", "never")
         .stdin(Stdio::null())
-        // The trampoline makes its group known by it; ssh does not get it.
+        // The trampoline announces its group through this pipe; ssh does not inherit it.
         .stdout(watchdog.pipe()?)
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
 }
 
-/// Looks after a master's process until it ends, by itself or because nobody wants it any more.
+/// Supervises a master's process until it ends, by itself or because the master was dropped.
 async fn supervise(
     mut child: Child,
     group: Option<Pid>,
@@ -260,7 +260,7 @@ async fn supervise(
             _ = child.wait() => return,
             _ = &mut unwanted => {}
         }
-        // Asked to end, ssh removes its socket.
+        // On SIGTERM ssh removes its socket.
         if let Some(group) = group {
             group::signal(group, Signal::TERM);
         }
@@ -271,7 +271,7 @@ async fn supervise(
     if let Some(stderr) = stderr {
         let (mut ending, mut reading) = (pin!(ending), pin!(collect(stderr, &words)));
         tokio::select! {
-            // A jump host's ssh may hold the pipe a little longer.
+            // A jump host's ssh may keep the pipe open a little longer.
             () = &mut ending => drop(timeout_at(Instant::now() + Duration::from_millis(200), reading).await),
             // It may close the pipe before it ends.
             () = &mut reading => ending.await,

@@ -1,7 +1,7 @@
-//! SSH: one session per node, kept and made anew when it dies.
+//! SSH: one session per node, kept between probes and replaced when it ends.
 //!
-//! This is the only place that knows the `openssh` crate and the `ssh` program. Everything about how to reach a
-//! node is left to the user's own ssh configuration, but what a probe must be sure of (see `args`).
+//! This is the only module that uses the `openssh` crate and the `ssh` program. The user's ssh configuration decides how to
+//! reach a node, except for the options that a probe relies on (see `args`).
 
 mod args;
 mod diagnose;
@@ -33,13 +33,13 @@ use crate::inventory::Connection;
 use crate::probe::failure::{Cause, Internal, Words};
 use crate::probe::runtime_dir::RuntimeDir;
 
-/// Logins under way at once. More are slower for each, and a bastion's sshd (MaxStartups) begins to drop them.
+/// Concurrent logins. More would slow each down, and a bastion's sshd (MaxStartups) would drop some.
 const LOGINS: usize = 16;
 
-/// How often a login or a session is tried when the node is only too busy.
+/// How often a login or a session is tried if the node is only too busy.
 const TRIES: u32 = 3;
 
-/// How long a node that refused a session is left to end others, times the refusals.
+/// How long to wait after a refused session, times the number of refusals.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
 /// The sessions of all nodes.
@@ -48,37 +48,37 @@ pub struct Sessions {
     dir: RuntimeDir,
     nodes: Mutex<HashMap<Connection, Arc<Node>>>,
     next_socket: AtomicU64,
-    /// The tasks that look after the masters' processes.
+    /// The tasks that supervise the masters' processes.
     supervisors: TaskTracker,
-    /// Ends them when we cannot any more.
+    /// Ends the masters' process groups if the exporter is killed.
     watchdog: Arc<Watchdog>,
-    /// Logins under way, so that dead nodes never make living ones wait.
+    /// Limits concurrent logins, so that dead nodes never delay living ones.
     logins: Lanes,
-    /// Listings under way on all nodes. Their places are taken after the login, for the same reason.
+    /// Limits concurrent listings on all nodes. A listing takes its place after the login, for the same reason.
     listings: Lanes,
 }
 
-/// Time spent on the phases of one run.
+/// The duration of a run's phases.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Timings {
-    /// Until there was a session to use; next to nothing when one was kept.
+    /// Until there was a session; nearly zero if it was kept.
     pub connect: Duration,
-    /// From the command's start to the last byte read; `None` when it never started.
+    /// From the command's start to the last byte read; `None` if it never started.
     pub list: Option<Duration>,
 }
 
-/// What is to be run on a node.
+/// A command to run on a node.
 #[derive(Debug)]
 pub struct RemoteCommand<'a> {
     /// The command line for the node's login shell.
     pub command: &'a str,
-    /// What it is given on standard input.
+    /// Its standard input.
     pub input: &'a [u8],
-    /// How long all of it may take.
+    /// The time limit, login included.
     pub limit: Duration,
-    /// A session from before this is not to be used: what it was given at its login may be out of date.
+    /// The login of the session must be later than this, since an earlier one may be out of date.
     pub login_after: Option<Instant>,
-    /// Whom it may keep waiting.
+    /// Its lane.
     pub lane: Lane,
 }
 
@@ -97,8 +97,8 @@ impl Sessions {
         }
     }
 
-    /// Runs a job on a node and hands what it prints to the sinks that `sink` makes, one for each try: a kept
-    /// session may turn out to be dead, and then the job is run once more on a new one.
+    /// Runs a command on a node and passes its output to the sink that `sink` creates for each try. If a kept session turns
+    /// out to be dead, the command runs once more on a new one.
     pub async fn run<S: FnMut(&[u8]) -> ControlFlow<()>>(
         &self,
         connection: &Connection,
@@ -112,7 +112,7 @@ impl Sessions {
         let mut refusals = 0;
         let stopping = || Cause::Internal(Internal::Stopping);
         loop {
-            // A node that refused has fewer sessions to give: then it is had alone.
+            // A node that refused allows fewer sessions, so this run takes all places of the node.
             let turn = if refusals == 0 {
                 node.listings.enter(remote.lane).await
             } else {
@@ -162,17 +162,17 @@ impl Sessions {
                     tracing::debug!(node = %connection, "the node refuses another session: {words}");
                     refusals += 1;
                     drop(turn);
-                    // It may not have noticed yet that the last one ended.
+                    // The node may not have noticed yet that the last session ended.
                     sleep(REFUSED_PAUSE * refusals).await;
                     continue;
                 }
                 Ok(Err(RunError::Refused(words))) => Cause::SessionRefused(Words::new(words)),
-                // The session is as good as before.
+                // The session itself is still usable.
                 Ok(Err(RunError::Short(shortage))) => {
                     Cause::Internal(Internal::Short { doing: "ask the node", shortage })
                 }
                 Err(_) => {
-                    // The link may be dead: the next probe starts afresh, while others finish on this one.
+                    // The link may be dead: the next probe logs in again, while others finish on this session.
                     node.forget(&master);
                     Cause::ListingLate { limit: remote.limit }
                 }
@@ -181,13 +181,12 @@ impl Sessions {
         }
     }
 
-    /// Ends the sessions of nodes that are no longer wanted.
+    /// Ends the sessions of nodes that are no longer configured.
     pub fn keep_only(&self, wanted: &HashSet<&Connection>) {
         self.nodes().retain(|connection, _| wanted.contains(connection));
     }
 
-    /// Lets a node be tried again that was left alone after refused logins. If it refuses again, it is left alone for
-    /// twice as long as before.
+    /// Ends a node's backoff after refused logins. If it refuses again, the next backoff is twice as long.
     pub fn lift_backoff(&self, connection: &Connection) {
         if let Some(node) = self.nodes().get(connection) {
             node.state().lift_backoff();
@@ -221,9 +220,9 @@ impl Sessions {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The node's session, made if there is none from after `login_after`, with the time that connecting took
-    /// (waiting for a turn is not counted: a node must not fail because others are slow) and whether it was kept
-    /// from before. While it is made, those who are content with the one before go on with that.
+    /// The node's session, created if there is none with a login later than `login_after`. Returns the time that connecting
+    /// took and whether the session was kept. Waiting for a place does not count: a node must not fail because others are
+    /// slow. During the login, runs that accept the previous session use that.
     async fn login(
         &self,
         node: &Node,
@@ -253,7 +252,7 @@ impl Sessions {
     }
 
     async fn try_login(&self, connection: &Connection, left: Duration) -> Result<Arc<Master>, Cause> {
-        // A little more than ssh's own limit, so that where ssh can tell what it waited for, it does.
+        // A little more than ssh's own limit, so that ssh can report what it waited for.
         let limit = (connection.timeout + Duration::from_millis(500)).min(left);
         let deadline = Instant::now() + limit;
         let cut = limit < connection.timeout;
@@ -284,7 +283,7 @@ impl Sessions {
     }
 }
 
-/// A number to spread retries by; 0 where the system has no randomness to give.
+/// A random number to spread retries; 0 if the system provides none.
 fn jitter() -> u64 {
     getrandom::u64().unwrap_or_default()
 }

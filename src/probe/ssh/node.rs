@@ -1,4 +1,4 @@
-//! One node: its session, how its last logins went, and when it is left alone.
+//! One node: its session, the results of its last logins, and its backoff.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,20 +10,20 @@ use super::lanes::{Lane, Lanes};
 use super::master::Master;
 use crate::probe::failure::Cause;
 
-/// Listings at once on one node's connection, of targets that answered, that were never tried and that hung. sshd
-/// allows ten in all by default (MaxSessions), and one of an sshd that refuses so many.
+/// Concurrent listings on a node's connection, of targets that answered, that were never tried, and that hung. By default
+/// sshd allows ten sessions in all (MaxSessions). If it refuses one, that listing runs alone.
 const LISTINGS_PER_NODE: [usize; 3] = [4, 3, 3];
 
-/// How long a node is left alone after the first refused login; the time doubles with each further one.
+/// The backoff after the first refused login; it doubles with each further one.
 const BACKOFF: Duration = Duration::from_secs(60);
 
-/// The longest it is left alone.
+/// The longest backoff.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
-/// What is kept of one node.
+/// A node and its state.
 #[derive(Debug)]
 pub(super) struct Node {
-    /// Held by whoever logs in, so that the others wait for the outcome.
+    /// Locked during a login, so that other runs wait for its outcome.
     pub(super) login: AsyncMutex<()>,
     pub(super) listings: Lanes,
     state: Mutex<State>,
@@ -31,11 +31,11 @@ pub(super) struct Node {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// The session in use. One that another took the place of ends with its last listing.
+    /// The current session. A replaced one ends with its last listing.
     master: Option<Arc<Master>>,
     /// Whether the last login succeeded; `None` before the first.
     succeeded: Option<bool>,
-    /// The last login that failed, and when, so that those who waited for it share its outcome.
+    /// The last failed login and its time, so that runs that waited for it share its outcome.
     failed: Option<(Instant, Cause)>,
     backoff: Option<Backoff>,
 }
@@ -47,7 +47,7 @@ struct Backoff {
 }
 
 impl Node {
-    /// One that was never tried.
+    /// Creates a node that was never tried.
     pub(super) fn new() -> Self {
         Self {
             login: AsyncMutex::default(),
@@ -60,7 +60,7 @@ impl Node {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session, if it is up and its login began after this.
+    /// The session, if it is up and its login is later than this.
     pub(super) fn session(&self, login_after: Option<Instant>) -> Option<Arc<Master>> {
         let is_wanted = |master: &&Arc<Master>| {
             !master.has_ended() && login_after.is_none_or(|after| master.begun() > after)
@@ -68,7 +68,7 @@ impl Node {
         self.state().master.as_ref().filter(is_wanted).cloned()
     }
 
-    /// Lets go of a session that is of no more use; it ends when its last user is done.
+    /// Drops an unusable session; it ends with its last user.
     pub(super) fn forget(&self, master: &Arc<Master>) {
         let mut state = self.state();
         if state.master.as_ref().is_some_and(|current| Arc::ptr_eq(current, master)) {
@@ -78,8 +78,8 @@ impl Node {
 }
 
 impl State {
-    /// The lane of the next login, unless there is to be none: another failed since it was asked for, or the node is
-    /// left alone.
+    /// The lane of the next login. It is an error if another login has failed since this one was requested, or during a
+    /// backoff.
     pub(super) fn before_login(&self, asked: Instant) -> Result<Lane, Cause> {
         if let Some((when, failure)) = &self.failed {
             if *when >= asked {
@@ -98,14 +98,14 @@ impl State {
         })
     }
 
-    /// Lets the next login come at once. If it is refused, the node is left alone for twice as long as before.
+    /// Ends the backoff. If the next login is refused, the new backoff is twice as long.
     pub(super) fn lift_backoff(&mut self) {
         if let Some(backoff) = &mut self.backoff {
             backoff.until = Instant::now();
         }
     }
 
-    /// Keeps the outcome of a login.
+    /// Stores the outcome of a login.
     pub(super) fn after_login(&mut self, login: Result<Arc<Master>, Cause>) -> Result<Arc<Master>, Cause> {
         self.succeeded = Some(login.is_ok());
         match &login {

@@ -1,9 +1,9 @@
-//! The small step between us and an `ssh` master: it ties the master's life to ours.
+//! The small step between the exporter and an `ssh` master, which ends the master with the exporter.
 //!
 //! The exporter starts itself with the hidden subcommand [`SUBCOMMAND`], which asks the kernel for SIGTERM when
-//! the parent dies, leaves the terminal's session for one of its own, makes that known to the watchdog, and becomes
-//! `ssh`. So neither a master nor what it starts can outlive a killed exporter, a Ctrl-C at the terminal reaches only
-//! us, and neither ssh nor a jump host's ssh finds a terminal to ask a question on.
+//! the parent dies, moves to a session of its own, announces its group to the watchdog, and becomes `ssh`. So neither a
+//! master nor its children can outlive a killed exporter, a Ctrl-C at the terminal reaches only the exporter, and neither
+//! ssh nor a jump host's ssh has a terminal to ask a question on.
 
 use std::convert::Infallible;
 use std::ffi::OsString;

@@ -1,8 +1,8 @@
-//! What ends the masters' process groups when the exporter is killed.
+//! Ends the masters' process groups if the exporter is killed.
 //!
-//! The kernel tells a master of the exporter's death (see [`trampoline`](super::trampoline)), but not what the master started. So
-//! the exporter starts itself once more, with the hidden subcommand [`SUBCOMMAND`]: one process for all masters. It
-//! reads from a pipe which groups there are, and finds the pipe closed when the exporter is gone.
+//! The kernel signals a master when the exporter dies (see [`trampoline`](super::trampoline)), but not the master's
+//! children. So the exporter starts itself once more, with the hidden subcommand [`SUBCOMMAND`]: one process for all
+//! masters. It reads the groups from a pipe, and sees the pipe close when the exporter is gone.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead as _, PipeWriter, Write as _};
@@ -19,7 +19,7 @@ use super::group;
 /// Name of the hidden subcommand.
 pub const SUBCOMMAND: &str = "ssh-watchdog";
 
-/// The watchdog's process, started when it is first needed, and the groups that there are.
+/// The watchdog's process, started on demand, and the current groups.
 #[derive(Debug, Default)]
 pub(super) struct Watchdog(Mutex<State>);
 
@@ -36,7 +36,7 @@ struct Running {
 }
 
 impl Watchdog {
-    /// The pipe by which a trampoline makes its group known, see [`watch_us`].
+    /// The pipe through which a trampoline announces its group, see [`watch_us`].
     pub(super) fn pipe(&self) -> io::Result<PipeWriter> {
         let State { running, groups } = &mut *self.state();
         if let Some(Running { process, pipe }) = running
@@ -44,7 +44,7 @@ impl Watchdog {
         {
             return pipe.try_clone();
         }
-        // It is the first, or somebody killed the one before.
+        // There is no watchdog yet, or it was killed.
         let Running { pipe, .. } = running.insert(Running::start()?);
         for group in &*groups {
             writeln!(pipe, "+{}", group.as_raw_nonzero())?;
@@ -52,17 +52,17 @@ impl Watchdog {
         pipe.try_clone()
     }
 
-    /// A trampoline with this group was started; it tells the watchdog of the group.
+    /// Records the group of a new trampoline, which announces it to the watchdog itself.
     pub(super) fn note(&self, group: Pid) {
         self.state().groups.insert(group);
     }
 
-    /// A group is gone.
+    /// Removes a group that has ended.
     pub(super) fn forget(&self, group: Pid) {
         let State { running, groups } = &mut *self.state();
         groups.remove(&group);
         if let Some(Running { pipe, .. }) = running {
-            // A watchdog that was killed has nothing to forget.
+            // The watchdog may have been killed.
             let _ = writeln!(pipe, "-{}", group.as_raw_nonzero());
         }
     }
@@ -88,23 +88,23 @@ impl Running {
             .arg(SUBCOMMAND)
             .stdin(reader)
             .stdout(Stdio::null())
-            // Who reads what the exporter prints is to see its end when it is killed.
+            // A reader of the exporter's output must see its end when the exporter is killed.
             .stderr(Stdio::null())
             .spawn()?;
         Ok(Self { process, pipe })
     }
 }
 
-/// Makes our own group known to the watchdog, which reads our standard output.
+/// Announces this process's group to the watchdog, which reads its standard output.
 pub(super) fn watch_us() -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "+{}", getpid().as_raw_nonzero())?;
     out.flush()
 }
 
-/// Is the watchdog: returns when the exporter is gone and all its groups are.
+/// Runs the watchdog: returns when the exporter and all its groups are gone.
 pub fn watch() -> io::Result<()> {
-    // What a terminal tells the exporter is not for us.
+    // A terminal's signals to the exporter must not reach the watchdog.
     setsid()?;
     let mut groups = HashSet::new();
     for line in io::stdin().lock().lines() {
