@@ -1,6 +1,6 @@
 //! What is known of hubs, nodes and repos as one typed value, for a person at a terminal and as JSON for a program.
 //!
-//! An [`Overview`] holds times, states and problems as such; [`text`] and [`json`] here and the pages are renderings of it.
+//! An [`Overview`] holds times, states and problems as such; [`text()`] and [`json()`] here and the pages are renderings of it.
 //! Pure functions of what was found out; whether there is colour, and how wide the terminal is, is handed in.
 
 mod json;
