@@ -26,9 +26,9 @@ pub fn of_cause(cause: &Cause, target: &Target) -> String {
         Cause::NoConnection(_) | Cause::ConnectionLost => {
             let is_up = match &target.connection.gateway {
                 Some(gateway) => {
-                    format!("the jump host {gateway} and the node are up and their sshds listen")
+                    format!("the jump host {gateway} and the node are up and their sshds are listening")
                 }
-                None => "the node is up and its sshd listens".to_owned(),
+                None => "the node is up and its sshd is listening".to_owned(),
             };
             format!(
                 "check that {is_up}: {manual_command} true; if it listens on another port, set `port` in [node {node}]"
