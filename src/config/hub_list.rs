@@ -16,7 +16,7 @@ pub(super) struct HubList {
     /// The location of the first `[HUB]`; `None` if no file has one.
     pub(super) location: Option<Location>,
     /// Whether a node could not be parsed, so that one may be missing here.
-    pub(super) has_bad_tags: bool,
+    pub(super) has_bad_nodes: bool,
     /// Every hub by name.
     pub(super) hubs: BTreeMap<String, Listed>,
 }
@@ -69,7 +69,7 @@ pub(super) fn read(
         merged.get_or_insert_with(|| Section::new(written)).absorb(written.clone(), None, diagnostics);
     }
     let Some(section) = merged else {
-        no_roster(all, first, diagnostics);
+        no_hub_list(all, first, diagnostics);
         return HubList::default();
     };
     let mut hub_list = HubList { location: Some(section.location), ..HubList::default() };
@@ -87,14 +87,14 @@ pub(super) fn read(
         }
         let mut addresses = Vec::new();
         if let Err(BadAddress) = read_addresses(&setting, env, &mut addresses, diagnostics) {
-            hub_list.has_bad_tags = true;
+            hub_list.has_bad_nodes = true;
         }
         hub_list.hubs.insert(setting.key, Listed { location: setting.location, addresses });
     }
     hub_list
 }
 
-fn no_roster(all: &[Written], first: &Location, diagnostics: &mut Diagnostics) {
+fn no_hub_list(all: &[Written], first: &Location, diagnostics: &mut Diagnostics) {
     let misspelt =
         all.iter().find(|written| matches!(written.header.to_uppercase().as_str(), "HUB" | "HUBS"));
     if let Some(written) = misspelt {

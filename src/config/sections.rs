@@ -91,7 +91,7 @@ fn subject(
     };
     let no_such_node = |wrong: String, diagnostics: &mut Diagnostics| {
         // It may be the name that could not be parsed.
-        if !hub_list.has_bad_tags {
+        if !hub_list.has_bad_nodes {
             diagnostics.absent(location, wrong);
         }
         None
